@@ -1,0 +1,62 @@
+//! The HTTP door.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::section::section;
+
+section! {
+    /// The HTTP door.
+    Http in "http" {
+        /// Where clients are answered. The default is this machine only: put a
+        /// TLS-ending proxy in front before opening it further.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), "address:port";
+        /// A port of their own for `/metrics` and the details of
+        /// `/health/ready`; without it they answer loopback and operators only.
+        ops_listen: Option<SocketAddr> = None, "address:port";
+        /// The largest request body that is read.
+        body_max_bytes: usize = 1 << 20, "bytes", in 1 << 10..=64 << 20;
+        /// After this long a request is answered 503.
+        request_timeout_ms: u64 = 10_000, "milliseconds", in 100..=600_000;
+        /// How long a client may take to send its request line and headers.
+        header_read_timeout_ms: u64 = 10_000, "milliseconds", in 100..=600_000;
+        /// Origins whose pages may call this API (CORS), like
+        /// `https://app.example.com`. Native apps send none and are let in.
+        allowed_origins: Vec<String> = Vec::new(), "list of origins";
+        /// How many connections are open at once; more wait in the kernel.
+        connections_max: usize = 20_000, "connections", in 10..=1_000_000;
+    }
+}
+
+impl Http {
+    /// The allowed origin that is none, if there is one.
+    pub(crate) fn bad_origin(&self) -> Option<&str> {
+        self.allowed_origins.iter().map(String::as_str).find(|origin| !is_origin(origin))
+    }
+}
+
+/// Whether `text` is a scheme, a host and perhaps a port, and nothing after
+/// it: a browser's `Origin` header never ends in a slash, so that such an
+/// entry would silently match nothing.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    let host = authority.rsplit_once(':').map_or(authority, |(host, port)| {
+        if port.parse::<u16>().is_ok() { host } else { authority }
+    });
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-._[]:".contains(c);
+    !scheme.is_empty() && !host.is_empty() && scheme.chars().all(plain) && host.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_origin;
+
+    #[test]
+    fn an_origin_is_a_scheme_and_a_host_and_nothing_after_it() {
+        for good in ["https://app.example.com", "http://localhost:5173", "http://[::1]:80"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["*", "app.example.com", "https://app.example.com/", "https://", "https://A.b"] {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+}

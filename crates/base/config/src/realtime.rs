@@ -1,0 +1,25 @@
+//! Sockets.
+
+use crate::section::section;
+
+section! {
+    /// Sockets.
+    Realtime in "realtime" {
+        /// Packets that wait for a slow socket before it is cut.
+        queue_len_max: usize = 128, "packets", in 8..=10_000;
+        /// The largest packet that is read from a socket.
+        payload_max_bytes: usize = 1 << 20, "bytes", in 1 << 10..=16 << 20;
+        /// How often a socket is pinged.
+        ping_interval_ms: u64 = 25_000, "milliseconds", in 100..=600_000;
+        /// A socket that does not answer a ping for this long is gone.
+        ping_timeout_ms: u64 = 20_000, "milliseconds", in 100..=600_000;
+        /// How long a new transport may take to say who it is.
+        connect_timeout_ms: u64 = 10_000, "milliseconds", in 100..=600_000;
+        /// Events in one replay packet.
+        replay_batch: usize = 200, "events", in 1..=200;
+        /// Live events kept back while a socket catches up.
+        replay_buffer: usize = 256, "events", in 1..=100_000;
+        /// Newest events kept in memory for sockets that come back.
+        ring_len: usize = 4_096, "events", in 1..=1_000_000;
+    }
+}

@@ -1,0 +1,15 @@
+//! Redis or Valkey: what makes one node a member of a cluster.
+
+use sayso_kernel::secret::Secret;
+
+use crate::section::section;
+
+section! {
+    /// Redis or Valkey: what makes one node a member of a cluster.
+    Redis in "redis" {
+        /// The server that carries events between nodes and caches for them.
+        /// Nothing is kept there alone. Refused without `database.url`: nodes
+        /// that share a bus must share their truth.
+        url: Option<Secret<String>> = None, "redis:// URL";
+    }
+}

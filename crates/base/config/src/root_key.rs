@@ -1,0 +1,100 @@
+//! The root key: as set, or made once and kept in the data folder.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use sayso_kernel::Random;
+use sayso_kernel::hex;
+use sayso_kernel::secret::RootKey;
+
+use crate::Settings;
+
+/// The file that keeps the key.
+const FILE: &str = "secret.key";
+
+/// Why there is no root key.
+#[derive(Debug, thiserror::Error)]
+pub enum RootKeyError {
+    /// The file could not be read or made.
+    #[error("the root key in {} cannot be read or made: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The file or setting holds something else.
+    #[error("{place} does not hold a root key: 64 hexadecimal digits")]
+    Damaged {
+        /// The file or the setting.
+        place: String,
+    },
+}
+
+impl Settings {
+    /// The root key: `secrets.root_key`, else the one kept in the data folder,
+    /// which is made at the first call. Processes that make it at once agree
+    /// on one.
+    pub fn root_key(&self, random: &Random) -> Result<RootKey, RootKeyError> {
+        if let Some(key) = &self.secrets.root_key {
+            let damaged = || RootKeyError::Damaged { place: "secrets.root_key".to_owned() };
+            return parse(key.expose()).map(RootKey::new).ok_or_else(damaged);
+        }
+        let path = self.data_dir.join(FILE);
+        let text = read_or_create(&path, random)
+            .map_err(|error| RootKeyError::Io { path: path.clone(), error })?;
+        let damaged = || RootKeyError::Damaged { place: path.display().to_string() };
+        parse(text.trim()).map(RootKey::new).ok_or_else(damaged)
+    }
+}
+
+/// Reads 64 hexadecimal digits.
+pub(crate) fn parse(text: &str) -> Option<[u8; RootKey::LEN]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |n, d| n << 4 | d)).collect();
+    if digits.len() == 2 * RootKey::LEN { bytes.try_into().ok() } else { None }
+}
+
+fn read_or_create(path: &Path, random: &Random) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            create(path, random)?;
+            fs::read_to_string(path)
+        }
+        other => other,
+    }
+}
+
+/// Makes the key under a name of its own and links it to `path`. A link, other
+/// than a rename, fails if somebody was faster: then theirs is the key. The
+/// file is complete and on disk before it has its name, so that a crash leaves
+/// no half key.
+fn create(path: &Path, random: &Random) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let draft = folder.join(format!("{FILE}.{}", hex::encode(&random.bytes::<8>())));
+    let written = write_and_link(&draft, path, random);
+    let removed = fs::remove_file(&draft);
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            removed?;
+            File::open(folder)?.sync_all()
+        }
+    }
+}
+
+fn write_and_link(draft: &Path, path: &Path, random: &Random) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    let key = random.bytes::<{ RootKey::LEN }>();
+    file.write_all(format!("{}\n", hex::encode(&key)).as_bytes())?;
+    file.sync_all()?;
+    fs::hard_link(draft, path)
+}

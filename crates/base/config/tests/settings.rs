@@ -1,0 +1,244 @@
+//! Settings from their sources, and everything that is wrong with them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use sayso_config::{ConfigFault, LogFormat, Settings, reference};
+use sayso_kernel::Random;
+use sayso_kernel::hex;
+
+/// A folder that is removed when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let name = format!("sayso-config-{}", hex::encode(&Random::from_os().bytes::<8>()));
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a fresh folder");
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pairs(given: &[(&str, &str)]) -> Vec<(String, String)> {
+    given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn load(
+    file: Option<&Path>,
+    env: &[(&str, &str)],
+    flags: &[(&str, &str)],
+) -> Result<Settings, Vec<ConfigFault>> {
+    let env = [pairs(&[("HOME", "/home/ada")]), pairs(env)].concat();
+    Settings::load(file, env.into_iter(), pairs(flags))
+}
+
+fn faults(file: Option<&Path>, env: &[(&str, &str)]) -> Vec<String> {
+    load(file, env, &[]).expect_err("faults").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn without_any_source_the_defaults_hold() {
+    let settings = load(None, &[], &[]).expect("defaults are valid");
+
+    assert_eq!(settings.data_dir, Path::new("/home/ada/.local/share/sayso"));
+    assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.http.body_max_bytes, 1_048_576);
+    assert_eq!(settings.auth.refresh_absolute_secs, 2_592_000);
+    assert_eq!(settings.log.format, LogFormat::Pretty);
+    assert!(settings.limits.enabled && settings.database.refuse_unsafe);
+}
+
+#[test]
+fn flags_beat_the_environment_and_the_environment_beats_the_file() {
+    let folder = Folder::new();
+    let file = folder.file(
+        "sayso.toml",
+        "[http]\nlisten = \"127.0.0.1:1\"\nbody_max_bytes = 2048\nconnections_max = 11\n\
+         allowed_origins = [\"https://a.example\", \"https://b.example\"]\n",
+    );
+    let env = [("SAYSO_HTTP__LISTEN", "127.0.0.1:2"), ("SAYSO_HTTP__BODY_MAX_BYTES", "4096")];
+
+    let settings = load(Some(&file), &env, &[("http.listen", "127.0.0.1:3")]).expect("valid");
+
+    assert_eq!(settings.http.listen.port(), 3);
+    assert_eq!(settings.http.body_max_bytes, 4096);
+    assert_eq!(settings.http.connections_max, 11);
+    assert_eq!(settings.http.allowed_origins, ["https://a.example", "https://b.example"]);
+}
+
+#[test]
+fn customary_names_work_and_the_full_name_is_stronger() {
+    let env = [
+        ("DATABASE_URL", "postgres://one/a"),
+        ("REDIS_URL", "redis://r"),
+        ("SAYSO_DATA_DIR", "/srv/sayso"),
+        ("SAYSO_PG_BIN", "/opt/pg/bin"),
+    ];
+
+    let short = load(None, &env, &[]).expect("valid");
+    let both = [env.as_slice(), &[("SAYSO_DATABASE__URL", "postgres://two/a")]].concat();
+    let long = load(None, &both, &[]).expect("valid");
+
+    let url = |s: &Settings| s.database.url.as_ref().map(|u| u.expose().clone());
+    assert_eq!(url(&short).as_deref(), Some("postgres://one/a"));
+    assert_eq!(url(&long).as_deref(), Some("postgres://two/a"));
+    assert_eq!(short.data_dir, Path::new("/srv/sayso"));
+    assert_eq!(short.managed.pg_bin.as_deref(), Some(Path::new("/opt/pg/bin")));
+}
+
+#[test]
+fn all_faults_are_told_at_once_and_each_names_its_key_and_its_source() {
+    let folder = Folder::new();
+    let file =
+        folder.file("sayso.toml", "colour = 1\n[http]\nlisten = 8080\nbody_max_bytes = -1\n");
+    let env = [
+        ("SAYSO_AUTH__BCRYPT_COST", "40"),
+        ("SAYSO_AUTH__BCRYPTCOST", "12"),
+        ("SAYSO_HTTP_LISTEN", "127.0.0.1:1"),
+        ("SAYSO_PORT", "tcp://10.0.0.1:80"),
+        ("REDIS_URL", "redis://:hunter2@r"),
+        ("SAYSO_LIMITS__ENABLED", ""),
+    ];
+
+    let told = faults(Some(&file), &env).join("\n");
+
+    let place = format!("(in {})", file.display());
+    for part in [
+        "SAYSO_HTTP_LISTEN: no such setting; SAYSO_HTTP__LISTEN is one",
+        &format!(
+            "http.listen: must be an address with a port, like 127.0.0.1:8080 or [::]:8080, \
+             not \"8080\" {place}"
+        ),
+        &format!("http.body_max_bytes: must be a whole number, not \"-1\" {place}"),
+        "auth.bcrypt_cost: must be from 4 to 16, not \"40\" (from SAYSO_AUTH__BCRYPT_COST)",
+        "auth.bcryptcost: no such setting; auth.bcrypt_cost is one (from SAYSO_AUTH__BCRYPTCOST)",
+        &format!("colour: no such setting {place}"),
+        "redis.url: needs database.url beside it",
+    ] {
+        assert!(told.contains(part), "{part}\nis missing in\n{told}");
+    }
+    assert_eq!(told.lines().count(), 7, "{told}");
+}
+
+#[test]
+fn no_fault_and_no_debug_output_shows_a_secret() {
+    let secret = "hunter2-hunter2";
+    let env =
+        [("DATABASE_URL", secret), ("SAYSO_SECRETS__ROOT_KEY", secret), ("REDIS_URL", secret)];
+    let told = faults(None, &env).join("\n");
+    let settings = load(None, &[("DATABASE_URL", "postgres://u:hunter2-hunter2@h/d")], &[]);
+
+    assert_eq!(told.lines().count(), 3, "{told}");
+    assert!(!told.contains(secret), "{told}");
+    assert!(!format!("{:?}", settings.expect("valid")).contains(secret));
+}
+
+#[test]
+fn a_secret_can_stand_in_a_file_but_not_in_two_places_of_one_source() {
+    let folder = Folder::new();
+    let key = folder.file("key", &format!("{}\n", "ab".repeat(32)));
+    let key = key.to_str().expect("unicode");
+    let file = folder.file("sayso.toml", "[secrets]\nroot_key = \"from the file\"\n");
+    let named = [("SAYSO_SECRETS__ROOT_KEY_FILE", key)];
+
+    let read = load(Some(&file), &named, &[]).expect("the environment hides the file's value");
+    let twice = [named.as_slice(), &[("SAYSO_SECRETS__ROOT_KEY", "cd")]].concat();
+    let absent = [("SAYSO_DATABASE__URL_FILE", "/nowhere/url")];
+
+    let value = read.secrets.root_key.as_ref().map(|key| key.expose().len());
+    assert_eq!(value, Some(64));
+    assert!(faults(None, &twice).join("\n").contains("not both"));
+    assert!(
+        faults(None, &absent).join("\n").contains("database.url_file: /nowhere/url cannot be read")
+    );
+}
+
+#[test]
+fn a_file_that_is_absent_or_not_toml_is_one_clear_fault() {
+    let folder = Folder::new();
+    let broken = folder.file("broken.toml", "[http\n");
+
+    assert!(faults(Some(&broken), &[])[0].contains("is not TOML"));
+    assert!(
+        faults(Some(Path::new("/nowhere.toml")), &[])[0].contains("/nowhere.toml: cannot be read")
+    );
+}
+
+#[test]
+fn without_a_home_the_data_folder_must_be_said() {
+    let none = Settings::load(None, std::iter::empty(), []).expect_err("no home");
+
+    assert!(none[0].to_string().contains("SAYSO_DATA_DIR"), "{none:?}");
+}
+
+#[test]
+fn every_setting_of_the_reference_is_documented_and_can_be_set_to_its_default() {
+    let docs = reference();
+
+    for doc in &docs {
+        assert!(!doc.doc.is_empty() && !doc.unit.is_empty(), "{} lacks its text", doc.key);
+        if doc.default.is_empty() || doc.key == "data_dir" {
+            continue;
+        }
+        let set = load(None, &[(&doc.env, &doc.default)], &[]);
+        assert!(set.is_ok(), "{}: {:?}", doc.env, set.expect_err("a fault"));
+    }
+    let url = docs.iter().find(|doc| doc.key == "database.url").expect("the database has a URL");
+    assert_eq!(url.aliases, ["DATABASE_URL", "SAYSO_DATABASE__URL_FILE", "DATABASE_URL_FILE"]);
+    let mut sections: Vec<&str> =
+        docs.iter().filter_map(|doc| doc.key.split_once('.')).map(|(section, _)| section).collect();
+    sections.dedup();
+    assert_eq!(
+        sections.join(" "),
+        "http database managed redis auth secrets realtime events log limits"
+    );
+}
+
+#[test]
+fn processes_that_make_the_root_key_at_once_agree_on_one_that_only_they_can_read() {
+    let folder = Folder::new();
+    let settings = Settings::at(folder.0.join("data"));
+
+    let keys: Vec<[u8; 32]> = std::thread::scope(|scope| {
+        let made: Vec<_> = (0..8)
+            .map(|seed| {
+                let settings = &settings;
+                scope.spawn(move || {
+                    settings.root_key(&Random::seeded(seed)).expect("a key").derive("test")
+                })
+            })
+            .collect();
+        made.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+
+    assert!(keys.iter().all(|key| *key == keys[0]));
+    let path = settings.data_dir.join("secret.key");
+    assert_eq!(fs::metadata(&path).expect("the key file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read_dir(&settings.data_dir).expect("the folder").count(), 1);
+    let again = settings.root_key(&Random::seeded(99)).expect("the same key");
+    assert_eq!(again.derive("test"), keys[0]);
+}
+
+#[test]
+fn a_damaged_root_key_is_refused_and_never_replaced() {
+    let folder = Folder::new();
+    let path = folder.file("secret.key", "short\n");
+
+    let error = Settings::at(folder.0.clone()).root_key(&Random::seeded(1)).expect_err("refused");
+
+    assert!(error.to_string().contains("64 hexadecimal digits"), "{error}");
+    assert_eq!(fs::read_to_string(path).expect("untouched"), "short\n");
+}

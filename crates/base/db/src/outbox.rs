@@ -1,0 +1,103 @@
+//! Facts become rows of the outbox.
+
+use sayso_access::Ctx;
+use sayso_kernel::{Fault, Timestamp};
+use uuid::Uuid;
+
+use crate::{Fact, Sql};
+
+/// Facts of one transaction at the most.
+pub(crate) const FACTS_MAX: usize = 1000;
+/// Bytes of JSON of one fact at the most.
+pub(crate) const FACT_BYTES_MAX: usize = 64 * 1024;
+
+/// Inserts all facts of a transaction in the order of their emission, and says
+/// which transaction it was, so that the outcome of a COMMIT whose answer was
+/// lost can be asked for.
+pub(crate) const INSERT: Sql = Sql::new(
+    "outbox.insert",
+    "INSERT INTO outbox (fact_id, type, version, at, actor_id, via, correlation_id,
+                         streams, data, change, effects, audit)
+     SELECT f.fact_id, f.type, f.version, f.at, f.actor_id, $6, $7,
+            string_to_array(f.streams, ','), f.data::json, f.change::json,
+            f.effects::json, f.audit::json
+     FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::uuid[],
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
+          AS f(fact_id, type, version, at, actor_id, streams, data, change, effects, audit)
+     RETURNING pg_current_xact_id()::text",
+);
+
+/// The columns of one or many facts, ready to be parameters of [`INSERT`].
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) ids: Vec<Uuid>,
+    pub(crate) types: Vec<&'static str>,
+    pub(crate) versions: Vec<i32>,
+    pub(crate) times: Vec<Timestamp>,
+    pub(crate) actors: Vec<Option<Uuid>>,
+    pub(crate) streams: Vec<String>,
+    pub(crate) data: Vec<String>,
+    pub(crate) changes: Vec<Option<String>>,
+    pub(crate) effects: Vec<Option<String>>,
+    pub(crate) audits: Vec<Option<String>>,
+}
+
+impl Rows {
+    /// Turns facts into columns; too many or too large is a bug of the caller.
+    pub(crate) fn of(ctx: &Ctx, facts: &[Fact]) -> Result<Self, Fault> {
+        if facts.len() > FACTS_MAX {
+            return Err(Fault::internal(format!("{} facts in one transaction", facts.len())));
+        }
+        let mut rows = Self::default();
+        for fact in facts {
+            rows.push(ctx, fact)?;
+        }
+        Ok(rows)
+    }
+
+    fn push(&mut self, ctx: &Ctx, fact: &Fact) -> Result<(), Fault> {
+        let data = fact.data.get().to_owned();
+        if data.len() > FACT_BYTES_MAX {
+            let text = format!("{} is {} bytes long", fact.kind.name, data.len());
+            return Err(Fault::internal(text));
+        }
+        let streams: Vec<String> = fact.streams.iter().map(ToString::to_string).collect();
+        self.ids.push(ctx.new_id());
+        self.types.push(fact.kind.name);
+        self.versions.push(fact.version);
+        self.times.push(ctx.now());
+        self.actors.push(fact.actor.or(ctx.user_id()).map(|id| id.0));
+        self.streams.push(streams.join(","));
+        self.data.push(data);
+        self.changes.push(fact.change.as_ref().map(|change| change.get().to_owned()));
+        self.effects.push(effects_json(fact));
+        self.audits.push(fact.kind.is_audited.then(|| audit_json(ctx, fact)));
+        Ok(())
+    }
+}
+
+fn effects_json(fact: &Fact) -> Option<String> {
+    (!fact.effects.is_empty())
+        .then(|| serde_json::to_string(&fact.effects).expect("an effect is plain JSON"))
+}
+
+/// The audit entry as it will be stored and hashed, but for its place in the
+/// chain.
+fn audit_json(ctx: &Ctx, fact: &Fact) -> String {
+    let entry = serde_json::json!({
+        "action": fact.kind.name,
+        "at": ctx.now(),
+        "actorId": fact.actor.or(ctx.user_id()),
+        "sessionId": ctx.session_id(),
+        "role": ctx.role(),
+        "via": ctx.via.as_str(),
+        "correlationId": ctx.correlation_id,
+        "address": ctx.origin.address,
+        "agent": ctx.origin.agent,
+        "subject": fact.subject.as_ref().map(|subject| {
+            serde_json::json!({ "type": subject.kind, "id": subject.id })
+        }),
+        "details": fact.details,
+    });
+    entry.to_string()
+}

@@ -1,0 +1,236 @@
+//! Shared connections for reads of one statement.
+//!
+//! Many requests put their statements on the same connection one behind the
+//! other without waiting for each other's answers. Such a connection has no
+//! session state and never sees a transaction. One on which an answer is long
+//! in coming is avoided: when all are, reads take a connection of the pool
+//! each, so that a slow statement holds up nobody but its own caller.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::ClientWrapper;
+use tokio::sync::{Mutex, RwLock};
+use tokio_postgres::{Config, NoTls, Row};
+
+use crate::DbError;
+use crate::lane::{Lane, within};
+use crate::sql::{Params, Queries, Sql, Watch};
+
+/// A line that has given no answer for this long is avoided.
+const STUCK_AFTER: Duration = Duration::from_millis(50);
+
+/// Limits of shared connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReaderLimits {
+    /// Connections.
+    pub lines: usize,
+    /// Statements that may be under way on each.
+    pub in_flight_max: usize,
+    /// How long connecting may take.
+    pub connect: Duration,
+    /// How long an answer is waited for.
+    pub answer: Duration,
+}
+
+/// The shared connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reader(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    limits: ReaderLimits,
+    watch: Watch,
+    lines: Vec<Line>,
+    /// Where reads go when all lines are stuck.
+    beside: Option<Lane>,
+    next: AtomicUsize,
+    born: Instant,
+    is_closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    client: RwLock<Option<Arc<ClientWrapper>>>,
+    connecting: Mutex<()>,
+    in_flight: AtomicUsize,
+    /// When it last gave an answer or began to be asked, in milliseconds.
+    moved: AtomicU64,
+}
+
+impl Reader {
+    pub(crate) fn new(
+        config: Config,
+        limits: ReaderLimits,
+        watch: Watch,
+        beside: Option<Lane>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            config,
+            limits,
+            watch,
+            lines: (0..limits.lines.max(1)).map(|_| Line::default()).collect(),
+            beside,
+            next: AtomicUsize::new(0),
+            born: Instant::now(),
+            is_closed: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.is_closed.store(true, Ordering::SeqCst);
+    }
+
+    async fn run(&self, sql: &'static Sql, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        let shared = &*self.0;
+        if shared.is_closed.load(Ordering::SeqCst) {
+            return Err(DbError::unavailable("the server is shutting down"));
+        }
+        match (shared.line(), &shared.beside) {
+            (Some(line), _) => line.run(shared, sql, params).await,
+            (None, Some(lane)) => beside(lane, sql, params).await,
+            (None, None) => shared.lines[0].run(shared, sql, params).await,
+        }
+    }
+}
+
+/// On a connection of its own.
+async fn beside(lane: &Lane, sql: &'static Sql, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+    metrics::counter!("sayso_db_reads_beside_total").increment(1);
+    let lease = lane.lease().await?;
+    let answer = async {
+        let statement = lease.client().prepare_cached(sql.text).await?;
+        lease.client().query(&statement, params).await
+    };
+    let outcome = lease.bounded(answer).await;
+    if !outcome.as_ref().is_err_and(DbError::is_of_the_connection) {
+        lease.give_back();
+    }
+    outcome
+}
+
+impl Shared {
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The least busy line that is not stuck, in turn among equals.
+    fn line(&self) -> Option<&Line> {
+        let (now, count) = (self.now(), self.lines.len());
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        (0..count)
+            .map(|offset| &self.lines[(turn + offset) % count])
+            .filter(|line| !line.is_stuck(now))
+            .min_by_key(|line| line.in_flight.load(Ordering::Relaxed))
+    }
+}
+
+/// A statement under way on a line.
+struct Flight<'a> {
+    shared: &'a Shared,
+    line: &'a Line,
+}
+
+impl<'a> Flight<'a> {
+    fn begin(shared: &'a Shared, line: &'a Line) -> Result<Self, DbError> {
+        let before = line.in_flight.fetch_add(1, Ordering::Relaxed);
+        let flight = Self { shared, line };
+        if before >= shared.limits.in_flight_max {
+            metrics::counter!("sayso_db_read_refusals_total").increment(1);
+            return Err(DbError::unavailable("too many reads are under way"));
+        }
+        if before == 0 {
+            flight.moved();
+        }
+        Ok(flight)
+    }
+
+    fn moved(&self) {
+        self.line.moved.store(self.shared.now(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.line.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Line {
+    fn is_stuck(&self, now: u64) -> bool {
+        let since = now.saturating_sub(self.moved.load(Ordering::Relaxed));
+        self.in_flight.load(Ordering::Relaxed) > 0 && u128::from(since) > STUCK_AFTER.as_millis()
+    }
+
+    async fn run(
+        &self,
+        shared: &Shared,
+        sql: &'static Sql,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, DbError> {
+        let flight = Flight::begin(shared, self)?;
+        let connected = tokio::time::timeout(shared.limits.connect, self.client(shared)).await;
+        let client = connected.map_err(|_| DbError::Silent)??;
+        let answer = async {
+            let statement = client.prepare_cached(sql.text).await?;
+            client.query(&statement, params).await
+        };
+        let outcome = within(shared.limits.answer, answer).await;
+        if matches!(outcome, Err(DbError::Silent)) {
+            self.give_up_on(&client).await;
+        } else {
+            flight.moved();
+        }
+        outcome
+    }
+
+    /// The open connection, or a new one.
+    async fn client(&self, shared: &Shared) -> Result<Arc<ClientWrapper>, DbError> {
+        if let Some(client) = self.open().await {
+            return Ok(client);
+        }
+        // One connects; the others wait for it and look again.
+        let _connecting = self.connecting.lock().await;
+        if let Some(client) = self.open().await {
+            return Ok(client);
+        }
+        let connected = shared.config.connect(NoTls).await;
+        let (client, connection) = connected.map_err(DbError::unavailable)?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a shared connection to the database ended");
+            }
+        });
+        let client = Arc::new(ClientWrapper::new(client, task));
+        *self.client.write().await = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    async fn open(&self) -> Option<Arc<ClientWrapper>> {
+        self.client.read().await.as_ref().filter(|client| !client.is_closed()).cloned()
+    }
+
+    /// Leaves a connection that does not answer to those who still wait on it.
+    async fn give_up_on(&self, silent: &Arc<ClientWrapper>) {
+        let mut client = self.client.write().await;
+        if client.as_ref().is_some_and(|client| Arc::ptr_eq(client, silent)) {
+            *client = None;
+        }
+    }
+}
+
+impl Queries for Reader {
+    /// Runs the statement, once more on a new connection when the old one was
+    /// lost: a single read has no effect that could be doubled.
+    async fn rows(&mut self, sql: &'static Sql, params: Params<'_>) -> Result<Vec<Row>, DbError> {
+        let started = Instant::now();
+        let mut outcome = self.run(sql, params).await;
+        if matches!(outcome, Err(DbError::Disconnected(_))) {
+            outcome = self.run(sql, params).await;
+        }
+        self.0.watch.record(sql, started, &outcome);
+        outcome
+    }
+}

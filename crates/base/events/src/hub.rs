@@ -1,0 +1,140 @@
+//! What this node knows of the log, and who on this node listens.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use crate::Event;
+
+/// Messages a listener may be behind before the follower waits for it.
+const LISTENER_QUEUE: usize = 64;
+
+/// A place in a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The history's name.
+    pub epoch: Arc<str>,
+    /// The place.
+    pub position: i64,
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.epoch, self.position)
+    }
+}
+
+/// What a listener is told.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// The next events of the log: they begin right after the ones before.
+    Events(Arc<[Arc<Event>]>),
+    /// What was heard so far does not lead to what comes next: the history
+    /// changed, or the node was away for longer than the log is kept.
+    Reset,
+}
+
+/// What this node has applied of the log. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    applied: watch::Sender<Option<Position>>,
+    ring_len: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ring: VecDeque<Arc<Event>>,
+    listeners: Vec<mpsc::Sender<Message>>,
+}
+
+impl Hub {
+    /// A hub that remembers the last `ring_len` events.
+    #[must_use]
+    pub fn new(ring_len: usize) -> Self {
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            applied: watch::Sender::new(None),
+            ring_len: ring_len.max(1),
+        }))
+    }
+
+    /// How far this node is; `None` before it has read the head once.
+    #[must_use]
+    pub fn applied(&self) -> Option<Position> {
+        self.0.applied.borrow().clone()
+    }
+
+    /// Waits until this node has applied `position` (of whatever epoch).
+    pub async fn wait_for(&self, position: i64) {
+        let mut applied = self.0.applied.subscribe();
+        let reached =
+            |seen: &Option<Position>| seen.as_ref().is_some_and(|seen| seen.position >= position);
+        // The sender lives as long as the hub does.
+        let _ = applied.wait_for(reached).await;
+    }
+
+    /// Listens to everything that is applied from now on.
+    #[must_use]
+    pub fn listen(&self) -> mpsc::Receiver<Message> {
+        let (sender, receiver) = mpsc::channel(LISTENER_QUEUE);
+        self.0.state.lock().listeners.push(sender);
+        receiver
+    }
+
+    /// The remembered events after `position`, oldest first; `None` when the
+    /// memory does not reach back that far.
+    #[must_use]
+    pub fn after(&self, position: i64) -> Option<Vec<Arc<Event>>> {
+        let state = self.0.state.lock();
+        let oldest = state.ring.front().map(|event| event.position)?;
+        if position + 1 < oldest {
+            return None;
+        }
+        Some(state.ring.iter().filter(|event| event.position > position).cloned().collect())
+    }
+
+    /// Hands the next events to everybody; waits for whoever is far behind.
+    pub(crate) async fn apply(&self, epoch: &Arc<str>, events: Vec<Arc<Event>>) {
+        let Some(last) = events.last().map(|event| event.position) else { return };
+        let events: Arc<[Arc<Event>]> = events.into();
+        let listeners = {
+            let mut state = self.0.state.lock();
+            state.ring.extend(events.iter().cloned());
+            let excess = state.ring.len().saturating_sub(self.0.ring_len);
+            state.ring.drain(..excess);
+            state.listeners.retain(|listener| !listener.is_closed());
+            state.listeners.clone()
+        };
+        for listener in listeners {
+            let _ = listener.send(Message::Events(Arc::clone(&events))).await;
+        }
+        self.set(epoch, last);
+    }
+
+    /// Starts over at a place.
+    pub(crate) async fn reset(&self, epoch: &Arc<str>, position: i64) {
+        let listeners = {
+            let mut state = self.0.state.lock();
+            state.ring.clear();
+            state.listeners.clone()
+        };
+        let is_first = self.0.applied.borrow().is_none();
+        self.set(epoch, position);
+        if is_first {
+            return;
+        }
+        for listener in listeners {
+            let _ = listener.send(Message::Reset).await;
+        }
+    }
+
+    fn set(&self, epoch: &Arc<str>, position: i64) {
+        self.0.applied.send_replace(Some(Position { epoch: Arc::clone(epoch), position }));
+    }
+}

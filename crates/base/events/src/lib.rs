@@ -1,0 +1,59 @@
+//! The log: how committed facts get their numbers, and how every node and
+//! every client hears of them exactly once and in order.
+//!
+//! ```text
+//! outbox ──► sequencer (one leader) ──► event_log, event_streams, audit_log
+//!                    │ hint                        │ truth
+//!                    └──────► follower (each node) ◄┘
+//!                                │ in log order, no holes
+//!                                └──► hub ──► sockets, caches, consumers
+//! ```
+//!
+//! `position` is the place in the whole log and the cursor a client remembers;
+//! `seq` is the place in one stream and shows a hole; `epoch` names this
+//! history of the database, so that a cursor of another one is recognised.
+//!
+//! The hint may be lost at any time: a follower that misses a position reads
+//! the log.
+
+mod event;
+mod follower;
+mod hub;
+mod log;
+mod presence;
+mod sequencer;
+
+pub use event::{Event, EventSchema, Placed};
+pub use follower::Follower;
+pub use hub::{Hub, Message, Position};
+pub use log::{Attachment, FollowedStream, Log, Resume};
+pub use presence::Presence;
+pub use sequencer::{AuditKey, Sequencer, SequencerLimits, verify_chain};
+
+/// The facts that the log itself leaves: written by the sequencer, heard by no
+/// client.
+pub const FACTS: &[&sayso_db::FactKind] = &[
+    &sayso_db::FactKind {
+        name: "audit.sealed",
+        is_event: false,
+        is_audited: false,
+        stream: "",
+        summary: "The end of the audit at this moment, signed into the log.",
+    },
+    &sayso_db::FactKind {
+        name: "log.quarantined",
+        is_event: false,
+        is_audited: false,
+        stream: "",
+        summary: "Stands in the place of a fact that could not be stored.",
+    },
+];
+
+/// All statements of this crate, for the test that prepares each of them
+/// against the real schema.
+#[must_use]
+pub fn statements() -> Vec<&'static sayso_db::Sql> {
+    let mut all = log::ALL.to_vec();
+    all.extend_from_slice(sequencer::ALL);
+    all
+}

@@ -1,0 +1,84 @@
+//! The hash chain of the audit.
+
+use sayso_db::{Db, DbError, Queries, Sql};
+use sayso_kernel::secret::{RootKey, hmac_sha256};
+
+/// Entries read in one statement while verifying.
+const PAGE: i64 = 1000;
+
+pub(super) const CHAIN: Sql = Sql::new(
+    "audit.chain",
+    "SELECT seq, entry, hash FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+);
+
+/// Signs the end of the audit into the log, when it has moved since the last
+/// seal: entries that are cut off at the end are missed there.
+pub(super) const SEAL: Sql = Sql::new(
+    "audit.seal",
+    "WITH head AS (
+         SELECT audit_seq, audit_hash FROM log_head WHERE audit_seq > $3
+     ), sealed AS (
+         INSERT INTO outbox (fact_id, type, version, at, via, correlation_id, streams, data)
+         SELECT $1, 'audit.sealed', 0, $2, 'system', $1, '{}',
+                json_build_object('seq', audit_seq, 'hash', encode(audit_hash, 'hex'))
+         FROM head
+     )
+     SELECT audit_seq FROM head",
+);
+
+/// Seals that the audit does not bear out: the entry is gone, or is another.
+pub(super) const BROKEN_SEALS: Sql = Sql::new(
+    "audit.broken_seals",
+    "SELECT min(s.seq) FROM (
+         SELECT (data ->> 'seq')::bigint AS seq, data ->> 'hash' AS hash
+         FROM event_log WHERE type = 'audit.sealed'
+     ) s LEFT JOIN audit_log a ON a.seq = s.seq
+     WHERE encode(a.hash, 'hex') IS DISTINCT FROM s.hash",
+);
+
+/// The key of the chain: without it no entry can be forged.
+#[derive(Clone)]
+pub struct AuditKey([u8; 32]);
+
+impl std::fmt::Debug for AuditKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[audit key]")
+    }
+}
+
+impl AuditKey {
+    /// The audit key of a deployment.
+    #[must_use]
+    pub fn of(root: &RootKey) -> Self {
+        Self(root.derive("audit"))
+    }
+
+    /// The hash of an entry: over the hash before it, its number, and its
+    /// bytes as they are stored.
+    pub(super) fn link(&self, before: &[u8], seq: i64, entry: &str) -> [u8; 32] {
+        hmac_sha256(&self.0, &[before, &seq.to_be_bytes(), entry.as_bytes()])
+    }
+}
+
+/// Walks the chain from its beginning, and compares it with the seals that the
+/// log still holds. `Ok(count)` when all holds; `Err(seq)` inside names the
+/// first entry that does not, or that is missing.
+pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, DbError> {
+    let mut before: Vec<u8> = Vec::new();
+    let mut seq = 0;
+    loop {
+        let rows = db.read().rows(&CHAIN, &[&seq, &PAGE]).await?;
+        if rows.is_empty() {
+            let row = db.read().row(&BROKEN_SEALS, &[]).await?;
+            return Ok(row.and_then(|row| row.get(0)).map_or(Ok(seq), Err));
+        }
+        for row in &rows {
+            let (found, entry, hash): (i64, &str, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
+            if found != seq + 1 || hash != key.link(&before, found, entry) {
+                return Ok(Err(seq + 1));
+            }
+            seq = found;
+            before = hash;
+        }
+    }
+}

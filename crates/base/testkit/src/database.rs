@@ -1,0 +1,130 @@
+//! A database of one's own, copied from the template and dropped at the end.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sayso_config::Database;
+use sayso_db::{Db, DbLimits};
+use tokio_postgres::{Client, Config};
+
+use crate::server::{self, APP, OWNER, Server};
+
+/// One test's database: all migrations applied, nothing in it.
+#[derive(Debug)]
+pub struct TestDatabase {
+    server: &'static Server,
+    name: String,
+    db: Db,
+}
+
+impl TestDatabase {
+    /// Copies the template.
+    ///
+    /// # Panics
+    /// When `SAYSO_TEST_DATABASE_URL` is not set: `make test` and
+    /// `scripts/test` do that.
+    pub async fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = server::server().await;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sayso_test_{}_{count}", std::process::id());
+        let admin = server::connect(server.admin()).await;
+        server.clone_template(&admin, &name).await;
+        let db = db(server.config(APP, &name), &limits());
+        Self { server, name, db }
+    }
+
+    /// A database without any schema, owned by the role that migrates.
+    pub async fn empty() -> Self {
+        let database = Self::new().await;
+        let admin = server::connect(database.server.admin()).await;
+        server::drop_database(&admin, &database.name).await;
+        server::run(&admin, &format!("CREATE DATABASE {} OWNER {OWNER}", database.name)).await;
+        database
+    }
+
+    /// The database as the serving role, with the usual limits.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Another set of pools for it, as another node would have.
+    #[must_use]
+    pub fn another_db(&self, limits: &DbLimits) -> Db {
+        db(self.app_config(), limits)
+    }
+
+    /// As the serving role.
+    #[must_use]
+    pub fn app_config(&self) -> Config {
+        self.server.config(APP, &self.name)
+    }
+
+    /// As the role that owns the tables.
+    #[must_use]
+    pub fn owner_config(&self) -> Config {
+        self.server.config(OWNER, &self.name)
+    }
+
+    /// As the serving role.
+    #[must_use]
+    pub fn app_url(&self) -> String {
+        self.server.url(APP, &self.name)
+    }
+
+    /// As the role that owns the tables.
+    #[must_use]
+    pub fn owner_url(&self) -> String {
+        self.server.url(OWNER, &self.name)
+    }
+
+    /// A connection as the serving role, beside the pools.
+    pub async fn app(&self) -> Client {
+        server::connect(&self.app_config()).await
+    }
+
+    /// A connection as the owner, to add tables or triggers.
+    pub async fn owner(&self) -> Client {
+        server::connect(&self.owner_config()).await
+    }
+
+    /// A connection as the superuser, to end other connections or to do what
+    /// an intruder would.
+    pub async fn superuser(&self) -> Client {
+        server::connect(&self.server.admin_of(&self.name)).await
+    }
+
+    /// Runs statements as the owner.
+    pub async fn change(&self, sql: &str) {
+        server::run(&self.owner().await, sql).await;
+    }
+}
+
+/// The limits of the default settings.
+pub(crate) fn limits() -> DbLimits {
+    DbLimits::from(&Database::default())
+}
+
+fn db(config: Config, limits: &DbLimits) -> Db {
+    Db::new(config, limits).expect("a pool can be prepared")
+}
+
+impl Drop for TestDatabase {
+    /// On a thread with a runtime of its own: the test's may be the very one
+    /// that is waiting here.
+    fn drop(&mut self) {
+        self.db.close();
+        let (admin, name) = (self.server.admin().clone(), self.name.clone());
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime can be made");
+            runtime.block_on(async {
+                let client = server::connect(&admin).await;
+                server::drop_database(&client, &name).await;
+            });
+        });
+        if dropping.join().is_err() && !std::thread::panicking() {
+            panic!("the database {} could not be dropped", self.name);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The judge of the log: are the numbers without holes, is nothing missing,
+//! nothing there twice, and does the audit hold?
+
+use std::time::Duration;
+
+use sayso_db::{Db, DbError, Queries, Sql};
+use sayso_events::{AuditKey, verify_chain};
+
+use crate::ctx::root_key;
+use crate::until::until;
+
+/// How long the sequencer may need to have numbered everything.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+const WAITING: Sql = Sql::new("judge.waiting", "SELECT count(*) FROM outbox");
+
+/// Each row is one thing that is wrong, in words.
+const LOG: Sql = Sql::new(
+    "judge.log",
+    "SELECT format('the head is at %s, the last position is %s', h.position, l.last)
+     FROM log_head h CROSS JOIN (SELECT coalesce(max(position), 0) AS last FROM event_log) l
+     WHERE h.position <> l.last
+     UNION ALL
+     SELECT format('%s positions between %s and %s', count(*), min(position), max(position))
+     FROM event_log HAVING count(*) <> max(position) - min(position) + 1
+     UNION ALL
+     SELECT format('fact %s has %s positions', fact_id, count(*))
+     FROM event_log GROUP BY fact_id HAVING count(*) > 1
+     UNION ALL
+     SELECT format('%s: seq %s where %s was due, at position %s', stream, seq, due, position)
+     FROM (
+         SELECT stream, seq, position,
+                min(seq) OVER w - 1 + row_number() OVER (w ORDER BY position) AS due
+         FROM event_streams WINDOW w AS (PARTITION BY stream)
+     ) s WHERE seq <> due
+     UNION ALL
+     SELECT format('%s: the head is %s, the last seq is %s', h.stream, h.seq, max(s.seq))
+     FROM stream_heads h LEFT JOIN event_streams s USING (stream)
+     GROUP BY h.stream, h.seq HAVING h.seq IS DISTINCT FROM max(s.seq)
+     UNION ALL
+     SELECT format('position %s says %s:%s, its streams say %s', coalesce(l.position, s.position),
+                   coalesce(l.stream, s.stream), l.seq, s.seq)
+     FROM (SELECT e.position, u.stream, u.seq
+           FROM event_log e CROSS JOIN LATERAL unnest(e.streams, e.seqs) AS u(stream, seq)) l
+     FULL JOIN event_streams s ON s.position = l.position AND s.stream = l.stream
+     WHERE l.seq IS DISTINCT FROM s.seq
+     UNION ALL
+     SELECT format('the audit ends at %s (%s entries), the head says %s',
+                   a.last, a.count, h.audit_seq)
+     FROM log_head h
+     CROSS JOIN (SELECT coalesce(max(seq), 0) AS last, count(*) AS count FROM audit_log) a
+     WHERE h.audit_seq <> a.last OR h.audit_seq <> a.count
+     UNION ALL
+     SELECT format('audit entry %s does not end the chain as the head has it', a.seq)
+     FROM log_head h JOIN audit_log a ON a.seq = h.audit_seq WHERE a.hash <> h.audit_hash
+     LIMIT 20",
+);
+
+/// Everything that is wrong with the log and the audit, in words; empty when
+/// all is well. Facts that still wait in the outbox are not wrong.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn log(db: &Db) -> Result<Vec<String>, DbError> {
+    let rows = db.read().rows(&LOG, &[]).await?;
+    let mut wrong: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    if let Err(seq) = verify_chain(db, &AuditKey::of(&root_key())).await? {
+        wrong.push(format!("the audit chain breaks at entry {seq}"));
+    }
+    Ok(wrong)
+}
+
+/// Facts that wait to be numbered.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn waiting(db: &Db) -> Result<i64, DbError> {
+    let row = db.read().row(&WAITING, &[]).await?;
+    Ok(row.map_or(0, |row| row.get(0)))
+}
+
+/// Waits until everything committed has its number.
+///
+/// # Panics
+/// When that takes more than ten seconds.
+pub async fn settle(db: &Db) {
+    until("an empty outbox", SETTLED_WITHIN, async || {
+        waiting(db).await.is_ok_and(|count| count == 0).then_some(())
+    })
+    .await;
+}
+
+/// Waits until everything committed has its number, and judges.
+///
+/// # Panics
+/// When something is wrong with the log or the audit.
+pub async fn assert_settled(db: &Db) {
+    settle(db).await;
+    let wrong = log(db).await.expect("the log can be read");
+    assert!(wrong.is_empty(), "the log is wrong:\n  {}", wrong.join("\n  "));
+}

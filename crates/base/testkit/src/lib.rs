@@ -1,0 +1,39 @@
+//! What tests are made of: a database of one's own, a context whose time
+//! stands still, the sequencer and follower of a node, the real binary as a
+//! process, people who use it, and a judge of the log.
+//!
+//! ```ignore
+//! let database = TestDatabase::new().await;
+//! let node = Node::start(database.db());
+//! let stage = TestCtx::new();
+//!
+//! let ctx = stage.acting(Role::Ceo);
+//! service::create(database.db(), &ctx, draft).await?;
+//!
+//! judge::assert_settled(database.db()).await;
+//! ```
+//!
+//! Everything ends with the value it belongs to: the database is dropped, the
+//! process is killed, the folder is removed.
+
+mod client;
+mod ctx;
+mod database;
+mod folder;
+pub mod judge;
+mod node;
+mod postgres;
+mod process;
+mod server;
+mod sockets;
+mod until;
+
+pub use client::{Client, Reply, read};
+pub use ctx::{TestCtx, root_key};
+pub use database::TestDatabase;
+pub use folder::TestFolder;
+pub use node::{Candidate, Node};
+pub use postgres::TestPostgres;
+pub use process::{Process, ProcessSetup};
+pub use sockets::{Connect, Heard, Sockets};
+pub use until::until;

@@ -1,0 +1,67 @@
+//! Everything HTTP that is not about one domain: the server, the middleware
+//! around every route, what handlers take ([`Caller`], [`Body`], [`Params`],
+//! [`PathId`], [`IfMatch`], [`Key`]) and what they give back ([`Reply`],
+//! [`Problem`]).
+//!
+//! A handler decodes, calls a service and encodes:
+//!
+//! ```ignore
+//! async fn create_task(
+//!     State(app): State<AppState>,
+//!     Caller(ctx): Caller,
+//!     key: Key,
+//!     Body(input): Body<CreateTask>,
+//! ) -> Result<Reply, Problem> {
+//!     sayso_web::write(&app, &ctx, key, async move |tx, ctx| {
+//!         let task = service::create_in(tx, ctx, input.clone()).await?;
+//!         let view = TaskView::from(&task);
+//!         Ok(Reply::created(&format!("/api/tasks/{}", task.id), &view, task.version))
+//!     })
+//!     .await
+//! }
+//! ```
+//!
+//! Bodies and queries are checked against the JSON Schema of their Rust type,
+//! the same that the OpenAPI document shows; everything that is wrong with a
+//! request is answered at once.
+
+mod access_log;
+pub mod body;
+mod check;
+pub mod codes;
+mod compiled;
+mod cors;
+pub mod docs;
+pub mod etag;
+mod finding;
+pub mod identity;
+mod json;
+pub mod key;
+pub mod params;
+pub mod path;
+pub mod problem;
+mod query;
+pub mod reply;
+pub mod request_id;
+mod schema;
+pub mod server;
+mod shape;
+pub mod stack;
+mod state;
+mod stream;
+mod write;
+
+pub use access_log::HTTP_REQUEST_MICROS;
+pub use body::Body;
+pub use codes::CODES;
+pub use etag::{IfMatch, required_version};
+pub use identity::{Anonymous, Caller, Identity};
+pub use key::{Key, NoKey};
+pub use params::{NoQuery, Params};
+pub use path::{PathId, PathIds};
+pub use problem::Problem;
+pub use reply::{PageBody, Reply};
+pub use request_id::RequestId;
+pub use server::{Connection, ServerLimits, serve};
+pub use state::AppState;
+pub use write::{REPLAYED, write};

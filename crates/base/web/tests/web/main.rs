@@ -1,0 +1,9 @@
+//! The HTTP surface on a small router with bodies of no domain.
+
+mod bodies;
+mod demo;
+mod queries;
+mod replies;
+mod server;
+mod stack;
+mod writes;
