@@ -1,0 +1,11 @@
+DROP FUNCTION log_ensure_partitions(bigint);
+DROP TABLE idempotency;
+DROP TABLE audit_log;
+DROP FUNCTION audit_log_refuse_change();
+DROP TABLE follows;
+DROP TABLE event_streams;
+DROP TABLE event_log;
+DROP TABLE stream_heads;
+DROP TABLE log_head;
+DROP TABLE outbox_dead;
+DROP TABLE outbox;

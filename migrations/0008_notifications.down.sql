@@ -1,0 +1,7 @@
+DROP TABLE notifications;
+ALTER TABLE channel_members
+    DROP CONSTRAINT channel_members_notification_level_check,
+    DROP COLUMN muted_until,
+    DROP COLUMN notification_level;
+ALTER TABLE messages DROP CONSTRAINT messages_reactions_check;
+DROP TABLE message_revisions;

@@ -1,0 +1,7 @@
+-- no-transaction
+DROP INDEX CONCURRENTLY IF EXISTS tasks_tags_idx;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_title_idx;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_priority_idx;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_due_date_desc_idx;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_due_date_asc_idx;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_updated_at_idx;
