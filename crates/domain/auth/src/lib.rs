@@ -1,0 +1,38 @@
+//! The door: logins, sessions, tokens, and who a request comes from.
+//!
+//! Tables: `sessions`, `refresh_tokens`, `signing_keys`, `setup_codes`. Events:
+//! none that clients hear; everything here is audited. Neighbours: `users`
+//! knows the people and their passwords; every other part of the domain meets
+//! this crate only through the [`sayso_access::Ctx`] that it leads to.
+//!
+//! A session is one login on one device. It is refreshed by a chain of tokens
+//! of which each is good once; access tokens are signed, short-lived, and mean
+//! nothing without their session, which is looked at with every request
+//! ([`verify`]).
+
+pub mod bearer;
+pub mod error;
+pub mod events;
+pub mod login;
+pub mod model;
+pub mod policy;
+pub mod refresh;
+pub mod refusals;
+pub mod repo;
+pub mod routes;
+pub mod service;
+pub mod setup;
+mod state;
+pub mod token;
+pub mod view;
+
+pub use bearer::{identify, verify};
+pub use error::CODES;
+pub use events::FACTS;
+pub use model::{Lifetimes, Pair, Verified};
+pub use refusals::Refusals;
+pub use repo::statements;
+pub use sayso_users::Hasher;
+pub use setup::create_setup_code;
+pub use state::AuthState;
+pub use token::Keys;

@@ -1,0 +1,100 @@
+//! Who was refused what, for the audit.
+//!
+//! A refusal is noted in memory when its answer is there, and written later
+//! with others: whoever asks for what they may not have must not be able to
+//! make the server write as often as they ask. The same refusal again within
+//! a second is one entry with a count. What is hidden and what does not exist
+//! are noted alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use sayso_access::{Actor, Ctx, Via};
+use sayso_db::{Db, Tx};
+use sayso_kernel::{Clock, Fault, Random};
+use tokio_util::sync::CancellationToken;
+
+use crate::events;
+
+/// How often what was noted is written.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// Different refusals that are kept until then; more are counted only.
+const NOTED_MAX: usize = 500;
+
+/// A refusal: who, what, how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// Who asked, if that is known.
+    pub actor: Option<RefusedActor>,
+    /// From where.
+    pub address: Option<String>,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The route, not the path: no ids.
+    pub route: String,
+    /// 401, 403 or 404.
+    pub status: u16,
+}
+
+/// Who was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RefusedActor {
+    /// The person.
+    pub user_id: sayso_access::UserId,
+    /// Their session.
+    pub session_id: sayso_access::SessionId,
+}
+
+impl From<&Actor> for RefusedActor {
+    fn from(actor: &Actor) -> Self {
+        Self { user_id: actor.user_id, session_id: actor.session_id }
+    }
+}
+
+/// What was refused since it was last written. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Refusals(Arc<Mutex<HashMap<Refusal, u32>>>);
+
+impl Refusals {
+    pub(crate) fn note(&self, refusal: Refusal) {
+        metrics::counter!("sayso_access_refusals_total", "status" => refusal.status.to_string())
+            .increment(1);
+        let mut noted = self.0.lock();
+        if noted.len() < NOTED_MAX || noted.contains_key(&refusal) {
+            *noted.entry(refusal).or_default() += 1;
+        } else {
+            metrics::counter!("sayso_access_refusals_unwritten_total").increment(1);
+        }
+    }
+
+    /// Writes what is noted, once a second and at the end, until told to stop.
+    pub async fn run(self, db: Db, clock: Clock, random: Random, stop: CancellationToken) {
+        let mut is_last = false;
+        while !is_last {
+            is_last = tokio::time::timeout(WRITE_EVERY, stop.cancelled()).await.is_ok();
+            let noted = std::mem::take(&mut *self.0.lock());
+            if noted.is_empty() {
+                continue;
+            }
+            let ctx = Ctx::anonymous(Via::System, clock.clone(), random.clone());
+            if let Err(fault) = write(&db, &ctx, noted.into_iter().collect()).await {
+                tracing::error!(%fault, "refusals could not be written to the audit");
+            }
+        }
+    }
+}
+
+/// One commit for all of them.
+///
+/// Audit: `access.refused`, each with its count.
+async fn write(db: &Db, ctx: &Ctx, noted: Vec<(Refusal, u32)>) -> Result<(), Fault> {
+    let work = async move |tx: &mut Tx, _: &Ctx| {
+        for (refusal, count) in &noted {
+            tx.emit(events::access_refused(refusal, *count));
+        }
+        Ok(())
+    };
+    db.transaction(ctx, work).await
+}

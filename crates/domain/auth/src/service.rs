@@ -1,0 +1,191 @@
+//! What one can do with sessions.
+
+use sayso_access::{Ctx, SessionId};
+use sayso_db::{Db, Queries, Tx};
+use sayso_kernel::fault::NOT_FOUND;
+use sayso_kernel::secret::RootKey;
+use sayso_kernel::{Code, Fault, hex};
+use sayso_users::{PasswordHash, User, model::Credentials};
+
+use crate::error::{
+    REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_SUPERSEDED, SESSION_REVOKED, password_wrong,
+};
+use crate::model::{Lifetimes, NewSession, Opened, Outcome, Session, after, device};
+use crate::refresh::{RefreshToken, SuccessorKey, Verdict};
+use crate::repo::Found;
+use crate::{Keys, events, policy, repo};
+
+/// Loads the keys of the deployment; the first node to start makes the first.
+pub async fn load_keys(
+    db: &Db,
+    ctx: &Ctx,
+    root: &RootKey,
+    lifetimes: Lifetimes,
+) -> Result<Keys, Fault> {
+    let kid = hex::encode(&ctx.random.bytes::<8>());
+    let kids = db.transaction(ctx, async move |tx, ctx| keys_in(tx, ctx, &kid).await).await?;
+    Keys::derive(root, &kids, lifetimes).ok_or_else(|| Fault::internal("there is no signing key"))
+}
+
+async fn keys_in(tx: &mut Tx, ctx: &Ctx, first: &str) -> Result<Vec<String>, Fault> {
+    let kids = repo::keys_locked(tx).await?;
+    if !kids.is_empty() {
+        return Ok(kids);
+    }
+    repo::insert_key(tx, first, ctx.now()).await?;
+    Ok(vec![first.to_owned()])
+}
+
+/// Opens a session for a person whom the caller has made sure of, and who is
+/// held until the transaction ends.
+///
+/// Audit: `auth.logged_in`.
+pub async fn open_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (user, new): (User, NewSession),
+) -> Result<Opened, Fault> {
+    let now = ctx.now();
+    let session_expires_at = after(now, new.lifetimes.absolute);
+    let token_expires_at = after(now, new.lifetimes.idle).min(session_expires_at);
+    let ends = (session_expires_at, token_expires_at);
+    repo::insert(tx, user.id, &new, (&ctx.origin, now), ends).await?;
+    let refresh = new.refresh.clone();
+    let opened = Opened { session_id: new.id, session_expires_at, user, refresh, generation: 1 };
+    tx.emit(events::logged_in(&opened, &new));
+    Ok(opened)
+}
+
+/// A refresh token that is presented, and what may come of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    token: RefreshToken,
+    successor: RefreshToken,
+    lifetimes: Lifetimes,
+}
+
+impl Exchange {
+    /// Presents a token.
+    #[must_use]
+    pub fn new(token: RefreshToken, key: &SuccessorKey, lifetimes: Lifetimes) -> Self {
+        let successor = token.successor(key);
+        Self { token, successor, lifetimes }
+    }
+}
+
+/// Exchanges a refresh token for its successor, or answers what it was
+/// exchanged for before. Reuse ends the session, and that commits.
+///
+/// Audit: `auth.refresh_reuse`, with the end of the session as its effect. An
+/// exchange is a trace of use and no change; it leaves no fact.
+pub async fn refresh_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    exchange: Exchange,
+) -> Result<Outcome<Opened>, Fault> {
+    let Some(found) = repo::present(tx, &exchange.token).await? else {
+        return Ok(refused(&REFRESH_INVALID));
+    };
+    let device = device(&ctx.origin);
+    let now = ctx.now();
+    let generation = match found.presented.verdict(now, &device) {
+        Verdict::Rotate => {
+            let expires_at = after(now, exchange.lifetimes.idle);
+            let expires_at = expires_at.min(found.presented.session_expires_at);
+            let tokens = (&exchange.token, &exchange.successor);
+            let rotated = repo::rotate(tx, tokens, (now, expires_at), &device).await?;
+            rotated.ok_or_else(|| Fault::internal("a token was exchanged past the lock"))?
+        }
+        Verdict::Repeat => found.generation + 1,
+        Verdict::Superseded => return Ok(refused(&REFRESH_SUPERSEDED)),
+        Verdict::Expired => return Ok(refused(&REFRESH_EXPIRED)),
+        Verdict::Ended => return Ok(refused(&SESSION_REVOKED)),
+        Verdict::Reuse => return end_reused(tx, ctx, &found).await,
+    };
+    let Some(user) = sayso_users::service::hold_in(tx, ctx, found.user).await? else {
+        // Whoever may not come in has no session; an exchange that has just
+        // been made goes back with this.
+        return Err(Fault::new(&SESSION_REVOKED));
+    };
+    Ok(Outcome::Done(Opened {
+        session_id: found.session,
+        session_expires_at: found.presented.session_expires_at,
+        user,
+        refresh: exchange.successor,
+        generation,
+    }))
+}
+
+fn refused<T>(code: &'static Code) -> Outcome<T> {
+    Outcome::Refused(Fault::new(code))
+}
+
+async fn end_reused(tx: &mut Tx, ctx: &Ctx, found: &Found) -> Result<Outcome<Opened>, Fault> {
+    if repo::end(tx, found.session, ctx.now(), "refresh_reuse").await? {
+        tx.emit(events::refresh_reuse(found.session, found.user, found.generation));
+    }
+    Ok(refused(&SESSION_REVOKED))
+}
+
+/// Ends the caller's session.
+///
+/// Audit: `auth.logged_out`, with the end of the session as its effect.
+pub async fn log_out_in(tx: &mut Tx, ctx: &Ctx, (): ()) -> Result<(), Fault> {
+    let session = ctx.require_actor()?.session_id;
+    if repo::end(tx, session, ctx.now(), "logged_out").await? {
+        tx.emit(events::logged_out(session));
+    }
+    Ok(())
+}
+
+/// Ends all sessions of the caller, this one too.
+///
+/// Audit: `auth.logged_out_everywhere`, with the ends as its effects.
+pub async fn log_out_all_in(tx: &mut Tx, ctx: &Ctx, (): ()) -> Result<(), Fault> {
+    let user = ctx.require_actor()?.user_id;
+    let ended = repo::end_all(tx, user, None, ctx.now(), "logged_out").await?;
+    if !ended.is_empty() {
+        tx.emit(events::logged_out_everywhere(user, &ended));
+    }
+    Ok(())
+}
+
+/// Ends one session of the caller; 404 when it is not theirs or has ended.
+///
+/// Audit: `auth.logged_out`, with the end of the session as its effect.
+pub async fn end_session_in(tx: &mut Tx, ctx: &Ctx, session: SessionId) -> Result<(), Fault> {
+    let not_found = || Fault::new(&NOT_FOUND);
+    let owner = repo::owner(tx, session, ctx.now()).await?.ok_or_else(not_found)?;
+    policy::end_session(ctx, owner).require()?;
+    if !repo::end(tx, session, ctx.now(), "logged_out").await? {
+        return Err(not_found());
+    }
+    tx.emit(events::logged_out(session));
+    Ok(())
+}
+
+/// Gives the caller another password, if the present one still is what was
+/// compared; all their other sessions end.
+///
+/// Audit: `auth.password_changed`, with the ends as its effects.
+pub async fn change_password_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (proven, new): (&Credentials, &PasswordHash),
+) -> Result<(), Fault> {
+    let actor = ctx.require_actor()?;
+    let old = proven.password_hash.as_ref();
+    let changed =
+        sayso_users::service::set_password_in(tx, ctx, (proven.user_id, new, old)).await?;
+    let user = changed.ok_or_else(password_wrong)?;
+    let but = Some(actor.session_id);
+    let ended = repo::end_all(tx, user.id, but, ctx.now(), "password_changed").await?;
+    tx.emit(events::password_changed(user.id, &ended));
+    Ok(())
+}
+
+/// The caller's sessions that live, the last used first.
+pub async fn sessions(db: &mut impl Queries, ctx: &Ctx) -> Result<Vec<Session>, Fault> {
+    let user = ctx.require_actor()?.user_id;
+    Ok(repo::list(db, user, ctx.now()).await?)
+}

@@ -1,0 +1,9 @@
+//! The door on a real PostgreSQL: who gets in, who goes on, and who is shown
+//! out.
+
+mod http_door;
+mod logins;
+mod people;
+mod refreshes;
+mod refusals;
+mod stage;

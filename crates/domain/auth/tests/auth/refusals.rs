@@ -1,0 +1,55 @@
+//! Refusals reach the audit, coalesced, whether the thing is hidden or absent.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use http::StatusCode;
+use sayso_access::Role;
+use sayso_auth::{Refusals, bearer};
+use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
+use sayso_web::Identity;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+#[tokio::test]
+async fn refusals_are_written_together_once_each_with_their_count() {
+    let database = TestDatabase::new().await;
+    let node = Node::start(database.db());
+    let stage = TestCtx::new();
+    let actor = stage.actor(Role::Staff);
+    let known = Identity::Known(actor.clone());
+    let noted = Refusals::default();
+    let app = Router::new()
+        .route("/tasks/{id}", get(async || StatusCode::NOT_FOUND))
+        .route("/audit", get(async || StatusCode::FORBIDDEN))
+        .route("/mine", get(async || StatusCode::OK))
+        .layer(from_fn_with_state(noted.clone(), bearer::watch))
+        .layer(axum::Extension(known));
+
+    for path in ["/tasks/1", "/tasks/2", "/audit", "/mine", "/tasks/1"] {
+        let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    noted.run(database.db().clone(), stage.clock.clone(), stage.random.clone(), stop).await;
+
+    judge::assert_settled(database.db()).await;
+    let rows = database
+        .app()
+        .await
+        .query(
+            "SELECT actor_id, entry::json #>> '{details,route}',
+                    (entry::json #>> '{details,count}')::int
+             FROM audit_log WHERE action = 'access.refused' ORDER BY 2",
+            &[],
+        )
+        .await
+        .unwrap();
+    let found: Vec<(uuid::Uuid, String, i32)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let who = actor.user_id.0;
+    assert_eq!(found, [(who, "/audit".into(), 1), (who, "/tasks/{id}".into(), 3)]);
+    node.stop().await;
+}

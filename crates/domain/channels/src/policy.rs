@@ -1,0 +1,102 @@
+//! Who may do what with a channel (contract, chapter 3). Pure.
+
+use sayso_access::{Decision, Grant, Permission, Role, granted};
+
+use crate::model::{ChannelKind, MemberRole};
+
+/// Whether a person of `role` may make a channel of `kind`.
+pub fn create(role: Role, kind: ChannelKind) -> Decision {
+    let permission = match kind {
+        ChannelKind::Direct => Permission::ChannelCreateDirect,
+        ChannelKind::Public | ChannelKind::Private => Permission::ChannelCreate,
+    };
+    Decision::allow_or_deny(granted(role, permission) == Grant::Yes)
+}
+
+/// Whether a person of `role` may make, change and delete categories.
+pub fn manage_categories(role: Role) -> Decision {
+    Decision::allow_or_deny(granted(role, Permission::CategoryManage) == Grant::Yes)
+}
+
+/// A channel is seen by everybody if it is public, else by its members.
+pub fn view(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    if kind == ChannelKind::Public || member.is_some() { Decision::Allow } else { Decision::Hide }
+}
+
+/// Reading and sending is for members. Who sees a public channel and has not
+/// joined is told so.
+pub fn talk(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    match (view(kind, member), member) {
+        (Decision::Allow, Some(_)) => Decision::Allow,
+        (Decision::Allow, None) => Decision::Deny,
+        (other, _) => other,
+    }
+}
+
+/// Changing a channel and its members is for its owners and admins, and for
+/// the CEO where he sees it.
+pub fn manage(role: Role, kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    match view(kind, member) {
+        Decision::Allow => {
+            let runs_it = member.is_some_and(|member| member >= MemberRole::Admin);
+            Decision::allow_or_deny(runs_it || role == Role::Ceo)
+        }
+        other => other,
+    }
+}
+
+/// Coming in by oneself: anybody into a public channel, the CEO into a private
+/// one (and is then visibly a member), nobody into a direct one.
+pub fn enter(role: Role, kind: ChannelKind) -> Decision {
+    match kind {
+        ChannelKind::Public => Decision::Allow,
+        ChannelKind::Private if role == Role::Ceo => Decision::Allow,
+        ChannelKind::Private | ChannelKind::Direct => Decision::Hide,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_a_member_does_not_know_of_private_and_direct_channels() {
+        assert_eq!(view(ChannelKind::Public, None), Decision::Allow);
+        assert_eq!(view(ChannelKind::Private, None), Decision::Hide);
+        assert_eq!(view(ChannelKind::Direct, None), Decision::Hide);
+        assert_eq!(view(ChannelKind::Direct, Some(MemberRole::Guest)), Decision::Allow);
+    }
+
+    #[test]
+    fn talking_in_a_public_channel_needs_joining_first() {
+        assert_eq!(talk(ChannelKind::Public, None), Decision::Deny);
+        assert_eq!(talk(ChannelKind::Private, None), Decision::Hide);
+        assert_eq!(talk(ChannelKind::Public, Some(MemberRole::Guest)), Decision::Allow);
+    }
+
+    #[test]
+    fn members_are_managed_by_admins_and_by_a_ceo_who_sees_the_channel() {
+        let member = Some(MemberRole::Member);
+        assert_eq!(manage(Role::Manager, ChannelKind::Public, member), Decision::Deny);
+        assert_eq!(manage(Role::Ceo, ChannelKind::Public, None), Decision::Allow);
+        assert_eq!(manage(Role::Ceo, ChannelKind::Private, None), Decision::Hide);
+        assert_eq!(
+            manage(Role::Staff, ChannelKind::Private, Some(MemberRole::Admin)),
+            Decision::Allow
+        );
+    }
+
+    #[test]
+    fn only_the_ceo_enters_a_private_channel_uninvited_and_nobody_a_direct_one() {
+        assert_eq!(enter(Role::Ceo, ChannelKind::Private), Decision::Allow);
+        assert_eq!(enter(Role::Manager, ChannelKind::Private), Decision::Hide);
+        assert_eq!(enter(Role::Ceo, ChannelKind::Direct), Decision::Hide);
+    }
+
+    #[test]
+    fn staff_makes_direct_channels_only() {
+        assert_eq!(create(Role::Staff, ChannelKind::Direct), Decision::Allow);
+        assert_eq!(create(Role::Staff, ChannelKind::Public), Decision::Deny);
+        assert_eq!(create(Role::Manager, ChannelKind::Private), Decision::Allow);
+    }
+}

@@ -1,0 +1,255 @@
+//! Turns the terms of a question into what PostgreSQL matches: patterns,
+//! regular expressions, and the way in, which is the index that is asked first.
+//!
+//! Trigrams know Latin letters and digits. Whatever folds to something else
+//! (Chinese, Greek, an arrow) is indexed by pairs of characters, so that two
+//! of them are enough. A Latin term of one or two characters is what a word
+//! begins with; from three on it is found inside words.
+
+use crate::query::Query;
+
+/// The index that is asked first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Trigrams of parts of words.
+    Parts,
+    /// Trigrams of beginnings of words.
+    Starts,
+    /// Pairs of characters.
+    Pairs,
+    /// None: the newest entries are looked at one after the other.
+    Newest,
+}
+
+/// A question as the statements take it. All terms are folded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matcher {
+    /// The index that is asked first.
+    pub way: Way,
+    /// What it is asked: patterns, regular expressions or pairs. Any of the
+    /// patterns or expressions, all of the pairs.
+    pub key: Vec<String>,
+    /// Patterns of a second group for the same index, any of which must fit.
+    pub second: Vec<String>,
+    /// Regular expressions, all of which must fit.
+    pub must: Vec<String>,
+    /// Regular expressions, none of which may fit.
+    pub none: Vec<String>,
+    /// For the score, each wanted term as a pattern
+    pub parts: Vec<String>,
+    /// and as a word of its own.
+    pub words: Vec<String>,
+    /// The first wanted term, around which a snippet is cut.
+    pub first: String,
+}
+
+/// How a folded term can be looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Part,
+    Start,
+    Pairs,
+}
+
+/// Letters and digits in a row that trigrams need.
+const PART_MIN: usize = 3;
+
+impl Matcher {
+    /// Of a question whose terms are folded.
+    #[must_use]
+    pub fn of(query: &Query) -> Self {
+        Self::with_ways(query, query.groups.iter().map(|group| way(group)).collect())
+    }
+
+    /// The same question, looked for among the newest entries.
+    #[must_use]
+    pub fn among_newest(query: &Query) -> Self {
+        Self::with_ways(query, vec![Way::Newest; query.groups.len()])
+    }
+
+    fn with_ways(query: &Query, ways: Vec<Way>) -> Self {
+        let best = best(&query.groups, &ways, None);
+        let way = best.map_or(Way::Newest, |at| ways[at]);
+        let second = match (way, best) {
+            (Way::Parts, Some(_)) => {
+                self::best(&query.groups, &ways, best).filter(|at| ways[*at] == Way::Parts)
+            }
+            _ => None,
+        };
+        let key = best.map_or_else(Vec::new, |at| key(way, &query.groups[at]));
+        // Pairs say that a text may hold the term; whether it does is asked of
+        // the text. The other ways are exact.
+        let is_settled = |at: usize| (way != Way::Pairs && best == Some(at)) || second == Some(at);
+        let open = (0..query.groups.len()).filter(|at| !is_settled(*at));
+        let wanted = || query.groups.iter().flatten();
+        Self {
+            way,
+            key,
+            second: second.map_or_else(|| vec!["%".into()], |at| key_of_parts(&query.groups[at])),
+            must: open.map(|at| any_of(&query.groups[at])).collect(),
+            none: query.none.iter().map(|term| expression(term)).collect(),
+            parts: wanted().map(|term| pattern(term)).collect(),
+            words: wanted().map(|term| word(term)).collect(),
+            first: wanted().next().cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// The group whose shortest term is the longest, among those an index knows.
+fn best(groups: &[Vec<String>], ways: &[Way], but: Option<usize>) -> Option<usize> {
+    let known = (0..groups.len()).filter(|at| ways[*at] != Way::Newest && Some(*at) != but);
+    known.max_by_key(|at| {
+        let shortest = groups[*at].iter().map(|term| term.chars().count()).min();
+        (ways[*at] != Way::Starts, shortest)
+    })
+}
+
+fn way(group: &[String]) -> Way {
+    let shapes: Vec<Shape> = group.iter().map(|term| shape(term)).collect();
+    let all = |wanted| shapes.iter().all(|shape| *shape == wanted);
+    match shapes.as_slice() {
+        [Shape::Pairs] => Way::Pairs,
+        _ if all(Shape::Part) => Way::Parts,
+        _ if all(Shape::Start) => Way::Starts,
+        _ => Way::Newest,
+    }
+}
+
+fn shape(term: &str) -> Shape {
+    if !term.is_ascii() {
+        return Shape::Pairs;
+    }
+    let runs = term.split(|c: char| !c.is_ascii_alphanumeric());
+    if runs.map(str::len).max().unwrap_or(0) >= PART_MIN { Shape::Part } else { Shape::Start }
+}
+
+fn key(way: Way, group: &[String]) -> Vec<String> {
+    match way {
+        Way::Parts => key_of_parts(group),
+        Way::Starts => group.iter().map(|term| expression(term)).collect(),
+        Way::Pairs => group.iter().flat_map(|term| pairs(term)).collect(),
+        Way::Newest => Vec::new(),
+    }
+}
+
+fn key_of_parts(group: &[String]) -> Vec<String> {
+    group.iter().map(|term| pattern(term)).collect()
+}
+
+/// The pairs by which a text with this term is indexed: each character that
+/// trigrams do not know, with the one after it.
+fn pairs(term: &str) -> Vec<String> {
+    let chars: Vec<char> = term.chars().collect();
+    let mut pairs: Vec<String> = chars
+        .windows(2)
+        .filter(|pair| !pair[0].is_ascii())
+        .map(|pair| pair.iter().collect())
+        .collect();
+    if pairs.is_empty() {
+        // The only such character is the last, and what follows is not known.
+        pairs.extend(chars.iter().filter(|c| !c.is_ascii()).map(char::to_string));
+    }
+    pairs.sort();
+    pairs.dedup();
+    pairs
+}
+
+/// A `LIKE` pattern: the term, anywhere.
+fn pattern(term: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in term.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// A regular expression that fits any term of the group.
+fn any_of(group: &[String]) -> String {
+    group.iter().map(|term| expression(term)).collect::<Vec<_>>().join("|")
+}
+
+/// A regular expression for a term as it is looked for.
+fn expression(term: &str) -> String {
+    match shape(term) {
+        Shape::Start => {
+            let begins = term.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(0);
+            format!("\\m{}", escaped(&term[begins..]))
+        }
+        Shape::Part | Shape::Pairs => escaped(term),
+    }
+}
+
+/// A regular expression for a term as a word of its own. Where words are not
+/// set apart by spaces, it is the term.
+fn word(term: &str) -> String {
+    if !term.is_ascii() {
+        return escaped(term);
+    }
+    let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let begin = if term.starts_with(is_letter) { "\\m" } else { "" };
+    let end = if term.ends_with(is_letter) { "\\M" } else { "" };
+    format!("{begin}{}{end}", escaped(term))
+}
+
+/// The term with nothing in it that means anything in an expression.
+fn escaped(term: &str) -> String {
+    let mut text = String::with_capacity(term.len() + 8);
+    for c in term.chars() {
+        if c.is_ascii() && !c.is_ascii_alphanumeric() {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Matcher {
+        Matcher::of(&crate::query::parse(text, "UTC").expect("it can be read"))
+    }
+
+    #[test]
+    fn the_longest_latin_term_is_asked_first_and_the_next_beside_it() {
+        let matcher = of("qa budget release -draft");
+
+        assert_eq!((matcher.way, matcher.key), (Way::Parts, vec!["%release%".to_owned()]));
+        assert_eq!(matcher.second, ["%budget%"]);
+        assert_eq!(matcher.must, ["\\mqa"]);
+        assert_eq!(matcher.none, ["draft"]);
+        assert_eq!(matcher.parts, ["%qa%", "%budget%", "%release%"]);
+    }
+
+    #[test]
+    fn short_latin_terms_begin_words_and_others_are_asked_by_pairs() {
+        assert_eq!((of("qa").way, of("qa").key), (Way::Starts, vec!["\\mqa".to_owned()]));
+        assert_eq!(of("c++").key, ["\\mc\\+\\+"]);
+        assert_eq!(of("#1").key, ["\\m1"]);
+        assert_eq!(
+            (of("预算案").way, of("预算案").key),
+            (Way::Pairs, vec!["算案".into(), "预算".into()])
+        );
+        assert_eq!(of("预").key, ["预"]);
+        assert_eq!(of("a预").key, ["预"]);
+        assert_eq!(of("预算案").must, ["预算案"]);
+    }
+
+    #[test]
+    fn what_no_index_knows_is_looked_for_among_the_newest() {
+        assert_eq!(of("-draft").way, Way::Newest);
+        assert_eq!(of("预算 OR budget").way, Way::Newest);
+        assert_eq!(of("预算 OR budget").must, ["预算|budget"]);
+    }
+
+    #[test]
+    fn nothing_typed_is_taken_for_a_pattern() {
+        assert_eq!(of(r"50%_off\now").key, [r"%50\%\_off\\now%"]);
+        assert_eq!(of("*** (?i) a.b").must.last().map(String::as_str), Some("\\ma\\.b"));
+    }
+}

@@ -1,0 +1,155 @@
+//! What one can do with search. Every door calls this function.
+
+use futures_util::future::{join_all, try_join_all};
+use sayso_access::{Ctx, UserId};
+use sayso_channels::ChannelId;
+use sayso_db::Db;
+use sayso_kernel::Fault;
+use sayso_kernel::fault::NOT_FOUND;
+use sayso_kernel::page::{self, Page};
+use sayso_messages::MessageId;
+use sayso_tasks::TaskId;
+use uuid::Uuid;
+
+use crate::matcher::Matcher;
+use crate::model::{Bounds, Found, Hit, Kind, Resource};
+use crate::query::{self, Query};
+use crate::repo::Asked;
+use crate::{policy, repo};
+
+/// A page of hits and how far was looked for it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The best first, the newest first among equals.
+    pub page: Page<Hit>,
+    /// Matches that were ranked.
+    pub considered: i64,
+    /// Whether there may be older matches that were not.
+    pub capped: bool,
+}
+
+/// What the caller sees and the question fits, of the kinds asked for.
+///
+/// # Errors
+/// 422 for a question that cannot be read, and a foreign cursor.
+pub async fn search(
+    db: &Db,
+    ctx: &Ctx,
+    (text, kinds): (&str, &[Kind]),
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Answer, Fault> {
+    let actor = ctx.require_actor()?;
+    let asked_for = format!("search {kinds:?} {text}");
+    let after = cursor.map(|cursor| page::decode::<(i32, Uuid)>(&asked_for, cursor)).transpose()?;
+    let query = query::parse(text, &actor.time_zone)?;
+    let kinds: Vec<Kind> =
+        kinds.iter().copied().filter(|kind| policy::fits(*kind, &query)).collect();
+    if query.is_empty() {
+        let page = Page { items: Vec::new(), next_cursor: None };
+        return Ok(Answer { page, considered: 0, capped: false });
+    }
+    let query = folded(db, query).await?;
+    let bounds = bounds(db, &query, actor.user_id).await?;
+    let (matcher, newest) = (Matcher::of(&query), Matcher::among_newest(&query));
+    let limit = limit.min(page::LIMIT_MAX);
+    let asked = Asked {
+        reader: actor.user_id,
+        matcher: &matcher,
+        bounds: &bounds,
+        after,
+        limit: i64::from(limit) + 1,
+    };
+    let find = async |kind| {
+        let is_common = repo::is_common(db.read(), kind, &matcher).await?;
+        let matcher = if is_common { &newest } else { &matcher };
+        repo::find(db.read(), kind, Asked { matcher, ..asked }).await
+    };
+    let all = try_join_all(kinds.into_iter().map(find)).await?;
+    let (considered, capped) =
+        (all.iter().map(|one| one.considered).sum(), all.iter().any(|one| one.capped));
+    let mut found: Vec<Found> = all.into_iter().flat_map(|one| one.found).collect();
+    found.sort_by_key(|one| std::cmp::Reverse((one.score, one.id)));
+    let page = Page::of(found, limit, &asked_for, |one| (one.score, one.id));
+    Ok(Answer { page: shown(db, ctx, page).await?, considered, capped })
+}
+
+/// The question with its terms as texts are indexed.
+async fn folded(db: &Db, mut query: Query) -> Result<Query, Fault> {
+    let terms: Vec<String> = query.groups.iter().flatten().chain(&query.none).cloned().collect();
+    let folded = if terms.iter().all(|term| term.is_ascii()) {
+        terms.iter().map(|term| term.to_ascii_lowercase()).collect()
+    } else {
+        repo::fold(&mut db.read(), &terms).await?
+    };
+    let places = query.groups.iter_mut().flatten().chain(&mut query.none);
+    for (place, term) in places.zip(folded) {
+        *place = term.trim().to_owned();
+    }
+    // A term that folds to nothing (a lone accent) asks for nothing.
+    query.groups.retain_mut(|group| {
+        group.retain(|term| !term.is_empty());
+        !group.is_empty()
+    });
+    query.none.retain(|term| !term.is_empty());
+    Ok(query)
+}
+
+/// The bounds of the question, names looked up.
+async fn bounds(db: &Db, query: &Query, reader: UserId) -> Result<Bounds, Fault> {
+    let people = match query.from.as_deref() {
+        None => None,
+        Some(name) if name.eq_ignore_ascii_case("me") => Some(vec![reader.0]),
+        Some(name) => match Uuid::parse_str(name) {
+            Ok(id) => Some(vec![id]),
+            Err(_) => Some(repo::people_named(&mut db.read(), name).await?),
+        },
+    };
+    let channels = match query.within.as_deref() {
+        None => None,
+        Some(name) => match Uuid::parse_str(name) {
+            Ok(id) => Some(vec![id]),
+            Err(_) => Some(repo::channels_named(&mut db.read(), name, reader).await?),
+        },
+    };
+    let status = query.status.as_ref().map(|all| all.iter().map(|one| one.as_str()).collect());
+    Ok(Bounds { people, channels, after: query.after, before: query.before, status })
+}
+
+/// The page with what its hits are. One that was hidden or deleted since it
+/// was found is left out.
+async fn shown(db: &Db, ctx: &Ctx, page: Page<Found>) -> Result<Page<Hit>, Fault> {
+    let Page { items, next_cursor } = page;
+    let resources = join_all(items.iter().map(|one| resource(db, ctx, one))).await;
+    let mut hits = Vec::with_capacity(items.len());
+    for (found, resource) in items.into_iter().zip(resources) {
+        match resource {
+            Ok(resource) => hits.push(Hit { found, resource }),
+            Err(fault) if fault.is(&NOT_FOUND) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(Page { items: hits, next_cursor })
+}
+
+/// What a hit is, through the door of its own kind: so it is shown by the
+/// rules that hold there.
+async fn resource(db: &Db, ctx: &Ctx, found: &Found) -> Result<Resource, Fault> {
+    let (mut db, id) = (db.read(), found.id);
+    Ok(match found.kind {
+        Kind::Task => {
+            Resource::Task(Box::new(sayso_tasks::service::get(&mut db, ctx, TaskId(id)).await?))
+        }
+        Kind::Message => {
+            let message = sayso_messages::service::get(&mut db, ctx, MessageId(id)).await?;
+            Resource::Message(Box::new(message))
+        }
+        Kind::Channel => {
+            let channel = sayso_channels::service::visible(&mut db, ctx, ChannelId(id)).await?;
+            Resource::Channel(Box::new(channel))
+        }
+        Kind::User => {
+            Resource::User(Box::new(sayso_users::service::get(&mut db, ctx, UserId(id)).await?))
+        }
+    })
+}

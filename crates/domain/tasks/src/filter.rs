@@ -1,0 +1,88 @@
+//! Which tasks to list, and in which order.
+
+use jiff::Timestamp;
+use sayso_access::UserId;
+use sayso_channels::{CategoryId, ChannelId};
+
+use crate::status::{Priority, Status};
+
+/// Which tasks to list. Everything that is set must hold; of several values of
+/// one field any may.
+#[derive(Clone, Debug, Default)]
+pub struct TaskFilter {
+    /// Assigned to any of them.
+    pub assigned_to: Option<Vec<UserId>>,
+    /// In any of these states.
+    pub status: Option<Vec<Status>>,
+    /// Of any of these priorities.
+    pub priority: Option<Vec<Priority>>,
+    /// Due at this moment or later.
+    pub due_from: Option<Timestamp>,
+    /// Due before this moment.
+    pub due_to: Option<Timestamp>,
+    /// In this channel.
+    pub channel_id: Option<ChannelId>,
+    /// In this category.
+    pub category_id: Option<CategoryId>,
+    /// With all of these tags.
+    pub tags: Option<Vec<String>>,
+    /// Made by this person.
+    pub created_by: Option<UserId>,
+    /// Due in the past and still open, or not.
+    pub overdue: Option<bool>,
+    /// Waiting for another task, or not.
+    pub blocked: Option<bool>,
+    /// Changed at this moment or later.
+    pub updated_since: Option<Timestamp>,
+}
+
+/// What a list of tasks is sorted by. Tasks without a value come last, ties
+/// are sorted by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// When it was made.
+    CreatedAt,
+    /// When it was last changed.
+    UpdatedAt,
+    /// When it is due.
+    DueDate,
+    /// How much it matters; least first.
+    Priority,
+    /// Its title, without regard to case.
+    Title,
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// What it is sorted by.
+    pub key: SortKey,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self { key: SortKey::CreatedAt, descending: true }
+    }
+}
+
+impl Sort {
+    /// Reads `dueDate` or `-dueDate`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (descending, name) = match text.strip_prefix('-') {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
+        let key = match name {
+            "createdAt" => SortKey::CreatedAt,
+            "updatedAt" => SortKey::UpdatedAt,
+            "dueDate" => SortKey::DueDate,
+            "priority" => SortKey::Priority,
+            "title" => SortKey::Title,
+            _ => return None,
+        };
+        Some(Self { key, descending })
+    }
+}

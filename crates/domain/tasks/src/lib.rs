@@ -1,0 +1,29 @@
+//! Tasks: what is to be done, by whom and until when.
+//!
+//! Tables: `tasks`, `task_dependencies`, `task_comments`, `task_history`.
+//! Events: `task.created`, `task.updated`, `task.assigned`, `task.commented`,
+//! `task.deleted`, `task.restored` and `task.gone`, on the stream of the task's
+//! channel or, without one, on the streams of the people it concerns. Neighbours: below `channels`, whose
+//! members see the channel's tasks; beside `messages`.
+
+pub mod assignment;
+pub mod comment;
+pub mod dependency;
+pub mod due;
+pub mod error;
+pub mod events;
+pub mod filter;
+pub mod history;
+pub mod model;
+pub mod policy;
+pub mod repo;
+pub mod routes;
+pub mod service;
+pub mod status;
+pub mod trash;
+pub mod view;
+
+pub use error::CODES;
+pub use events::FACTS;
+pub use model::{Task, TaskId};
+pub use repo::statements;

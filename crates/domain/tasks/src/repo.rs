@@ -1,0 +1,315 @@
+//! The SQL of tasks.
+
+mod change;
+mod dependency;
+mod list;
+mod talk;
+
+use jiff::Timestamp;
+use sayso_access::UserId;
+use sayso_channels::{ChannelId, ChannelKind, MemberRole};
+use sayso_db::{DbError, Queries, Row, Sql, Tx};
+
+use crate::due::Due;
+use crate::model::{Task, TaskId};
+use crate::policy::Sight;
+use crate::status::{Priority, Status};
+
+/// The columns of a task, in the order in which [`task`] reads them.
+macro_rules! columns {
+    () => {
+        "t.id, t.channel_id, t.category_id, t.title, t.description, t.status, t.priority, \
+         t.assigned_to, t.tags, t.due_date, t.due_all_day, t.blocked, t.message_id, t.metadata, \
+         t.created_by, t.completed_at, t.created_at, t.updated_at, t.version, t.revision"
+    };
+}
+
+/// Everybody who reports to `$1`, directly or not.
+macro_rules! reports {
+    () => {
+        "RECURSIVE reports AS (
+             SELECT id FROM users WHERE manager_id = $1
+             -- OFFSET 0 keeps this a look into the index for each of them.
+             UNION SELECT u.id FROM reports r CROSS JOIN LATERAL (
+                 SELECT id FROM users WHERE manager_id = r.id OFFSET 0) u
+         ), line AS MATERIALIZED (SELECT coalesce(array_agg(id), '{}') AS ids FROM reports)"
+    };
+}
+
+const INSERT: Sql = Sql::new(
+    "tasks.insert",
+    "INSERT INTO tasks (id, channel_id, category_id, title, description, priority, assigned_to, tags,
+                        due_date, due_all_day, metadata, created_by, created_at, updated_at)
+     VALUES ($1, $2, $13, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+);
+
+/// Whether the reader `$1` sees the task `t`; needs [`reports`].
+macro_rules! visible {
+    () => {
+        "(t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
+          OR t.channel_id IN (
+              SELECT c.id FROM channels c WHERE c.kind = 'public'
+              UNION ALL
+              SELECT m.channel_id FROM channel_members m WHERE m.user_id = $1)
+          OR (t.channel_id IS NULL
+              AND (t.created_by = ANY(line.ids) OR t.assigned_to && line.ids)))"
+    };
+}
+
+use {columns, reports, visible};
+
+/// What connects the reader `$1` with the task `$2`, in the order in which
+/// [`sight`] reads it.
+macro_rules! lookup {
+    ($deleted:literal) => {
+        concat!(
+            "WITH ",
+            reports!(),
+            " SELECT ",
+            columns!(),
+            ", c.kind, m.role,
+              line.ids @> ARRAY[t.created_by] OR line.ids && t.assigned_to
+             FROM tasks t CROSS JOIN line
+             LEFT JOIN channels c ON c.id = t.channel_id
+             LEFT JOIN channel_members m ON m.channel_id = t.channel_id AND m.user_id = $1
+             WHERE t.id = $2 AND t.deleted_at ",
+            $deleted
+        )
+    };
+}
+
+const LOOKUP: Sql = Sql::new("tasks.lookup", lookup!("IS NULL"));
+
+const LOOKUP_DELETED: Sql = Sql::new("tasks.lookup_deleted", lookup!("IS NOT NULL"));
+
+const FIND: Sql = Sql::new(
+    "tasks.find",
+    concat!("SELECT ", columns!(), " FROM tasks t WHERE t.id = $1 AND t.deleted_at IS NULL"),
+);
+
+const LOCK: Sql = Sql::new(
+    "tasks.lock",
+    "SELECT channel_id FROM tasks WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+);
+
+const LOCK_DELETED: Sql = Sql::new(
+    "tasks.lock_deleted",
+    "SELECT channel_id FROM tasks WHERE id = $1 AND deleted_at IS NOT NULL FOR UPDATE",
+);
+
+/// The membership that a write rests on, held until it commits.
+const HOLD_MEMBERSHIP: Sql = Sql::new(
+    "tasks.hold_membership",
+    "SELECT 1 FROM channel_members WHERE channel_id = $1 AND user_id = $2 FOR SHARE",
+);
+
+const ASSIGNABLE: Sql = Sql::new(
+    "tasks.assignable",
+    "SELECT u.id FROM users u
+     WHERE u.id = ANY($1) AND u.active AND u.deleted_at IS NULL
+       AND ($2::uuid IS NULL
+            OR EXISTS (SELECT 1 FROM channels c WHERE c.id = $2 AND c.kind = 'public')
+            OR EXISTS (SELECT 1 FROM channel_members m
+                       WHERE m.channel_id = $2 AND m.user_id = u.id))
+     FOR SHARE OF u",
+);
+
+/// The people a task without a channel concerns: its creator, its assignees,
+/// and everybody they report to.
+const CONCERNED: Sql = Sql::new(
+    "tasks.concerned",
+    "WITH RECURSIVE up AS (
+         SELECT id, manager_id FROM users WHERE id = ANY($1)
+         UNION SELECT u.id, u.manager_id FROM users u JOIN up ON u.id = up.manager_id
+     )
+     SELECT id FROM up ORDER BY id",
+);
+
+/// Those of `$2` whom nothing connects with the task `$1` any more.
+const WITHOUT_SIGHT: Sql = Sql::new(
+    "tasks.without_sight",
+    "SELECT lost.id FROM unnest($2::uuid[]) AS lost(id)
+     JOIN tasks t ON t.id = $1
+     LEFT JOIN channels c ON c.id = t.channel_id
+     WHERE t.created_by <> lost.id AND NOT t.assigned_to @> ARRAY[lost.id]
+       AND coalesce(c.kind <> 'public', true)
+       AND NOT EXISTS (SELECT 1 FROM channel_members m
+                       WHERE m.channel_id = t.channel_id AND m.user_id = lost.id)
+       AND NOT (t.channel_id IS NULL AND EXISTS (
+           WITH RECURSIVE up AS (
+               SELECT u.manager_id FROM users u
+               WHERE u.id = t.created_by OR t.assigned_to @> ARRAY[u.id]
+               UNION SELECT u.manager_id FROM users u JOIN up ON u.id = up.manager_id
+           ) SELECT 1 FROM up WHERE up.manager_id = lost.id))",
+);
+
+/// All statements of this file, for the test that prepares each of them against
+/// the real schema.
+#[must_use]
+pub fn statements() -> Vec<&'static Sql> {
+    let mut all = vec![
+        &INSERT,
+        &LOOKUP,
+        &LOOKUP_DELETED,
+        &FIND,
+        &LOCK,
+        &LOCK_DELETED,
+        &HOLD_MEMBERSHIP,
+        &ASSIGNABLE,
+        &CONCERNED,
+        &WITHOUT_SIGHT,
+    ];
+    all.extend(list::all());
+    for part in [change::ALL, dependency::ALL, talk::ALL] {
+        all.extend_from_slice(part);
+    }
+    all
+}
+
+pub(crate) async fn insert(tx: &mut Tx, t: &Task) -> Result<(), DbError> {
+    let (due, all_day) = (t.due.map(|due| due.at), t.due.is_some_and(|due| due.all_day));
+    tx.rows(
+        &INSERT,
+        &[
+            &t.id,
+            &t.channel_id,
+            &t.title,
+            &t.description,
+            &t.priority.rank(),
+            &t.assigned_to,
+            &t.tags,
+            &due,
+            &all_day,
+            &t.metadata,
+            &t.created_by,
+            &t.created_at,
+            &t.category_id,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A task and what connects `reader` with it.
+pub(crate) async fn lookup(
+    db: &mut impl Queries,
+    id: TaskId,
+    reader: UserId,
+) -> Result<Option<(Task, Sight)>, DbError> {
+    let row = db.row(&LOOKUP, &[&reader, &id]).await?;
+    Ok(row.map(|row| (task(&row), sight(&row, reader))))
+}
+
+/// The same for a deleted task.
+pub(crate) async fn lookup_deleted(
+    db: &mut impl Queries,
+    id: TaskId,
+    reader: UserId,
+) -> Result<Option<(Task, Sight)>, DbError> {
+    let row = db.row(&LOOKUP_DELETED, &[&reader, &id]).await?;
+    Ok(row.map(|row| (task(&row), sight(&row, reader))))
+}
+
+/// A task, whoever asks.
+pub(crate) async fn find(tx: &mut Tx, id: TaskId) -> Result<Option<Task>, DbError> {
+    Ok(tx.row(&FIND, &[&id]).await?.as_ref().map(task))
+}
+
+/// The same as [`lock`] for a deleted task.
+pub(crate) async fn lock_deleted(tx: &mut Tx, id: TaskId, reader: UserId) -> Result<bool, DbError> {
+    lock_by(tx, &LOCK_DELETED, id, reader).await
+}
+
+/// Locks a task, and the reader's membership in its channel, until the end of
+/// the transaction. `false`: there is no such task.
+pub(crate) async fn lock(tx: &mut Tx, id: TaskId, reader: UserId) -> Result<bool, DbError> {
+    lock_by(tx, &LOCK, id, reader).await
+}
+
+async fn lock_by(
+    tx: &mut Tx,
+    sql: &'static Sql,
+    id: TaskId,
+    reader: UserId,
+) -> Result<bool, DbError> {
+    let Some(row) = tx.row(sql, &[&id]).await? else { return Ok(false) };
+    if let Some(channel) = row.get::<_, Option<ChannelId>>(0) {
+        tx.rows(&HOLD_MEMBERSHIP, &[&channel, &reader]).await?;
+    }
+    Ok(true)
+}
+
+/// Those of `users` who may be assigned to a task of the channel.
+pub(crate) async fn assignable(
+    tx: &mut Tx,
+    channel: Option<ChannelId>,
+    users: &[UserId],
+) -> Result<Vec<UserId>, DbError> {
+    let rows = tx.rows(&ASSIGNABLE, &[&users, &channel]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// `users` and everybody they report to.
+pub(crate) async fn concerned(tx: &mut Tx, users: &[UserId]) -> Result<Vec<UserId>, DbError> {
+    let rows = tx.rows(&CONCERNED, &[&users]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Those of `users` whom nothing connects with the task any more.
+pub(crate) async fn without_sight(
+    tx: &mut Tx,
+    id: TaskId,
+    users: &[UserId],
+) -> Result<Vec<UserId>, DbError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx.rows(&WITHOUT_SIGHT, &[&id, &users]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+pub(crate) use change::{restore, set_assignees, soft_delete, touch, update};
+pub(crate) use dependency::{
+    Edge, add_dependencies, blockers, drop_dependencies, edges_from, flips, has_too_many,
+    hidden_dependencies, hide_dependencies, is_waiting, lock_all, lock_dependents, lock_graph,
+    relations, remove_dependencies, seen, show_dependencies,
+};
+pub(crate) use list::list;
+pub(crate) use talk::{insert_comment, list_comments, list_history};
+
+fn task(row: &Row) -> Task {
+    let (due, all_day): (Option<Timestamp>, bool) = (row.get(9), row.get(10));
+    Task {
+        id: row.get(0),
+        channel_id: row.get(1),
+        category_id: row.get(2),
+        title: row.get(3),
+        description: row.get(4),
+        status: Status::parse(row.get(5)),
+        priority: Priority::of_rank(row.get(6)),
+        assigned_to: row.get(7),
+        tags: row.get(8),
+        due: due.map(|at| Due { at, all_day }),
+        blocked: row.get(11),
+        message_id: row.get(12),
+        metadata: row.get(13),
+        created_by: row.get(14),
+        completed_at: row.get(15),
+        created_at: row.get(16),
+        updated_at: row.get(17),
+        version: row.get(18),
+        revision: row.get(19),
+    }
+}
+
+fn sight(row: &Row, reader: UserId) -> Sight {
+    let kind: Option<&str> = row.get(20);
+    let role: Option<&str> = row.get(21);
+    let (created_by, assigned_to): (UserId, Vec<UserId>) = (row.get(14), row.get(7));
+    Sight {
+        is_creator: created_by == reader,
+        is_assignee: assigned_to.contains(&reader),
+        is_in_line: row.get(22),
+        channel: kind.map(|kind| (ChannelKind::parse(kind), role.map(MemberRole::parse))),
+    }
+}

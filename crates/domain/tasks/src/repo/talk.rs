@@ -1,0 +1,88 @@
+//! The SQL of what is said about tasks and of what was done to them.
+
+use jiff::Timestamp;
+use sayso_db::{DbError, Queries, Row, Sql, Tx};
+use sayso_kernel::page;
+use uuid::Uuid;
+
+use crate::comment::Comment;
+use crate::history::Entry;
+use crate::model::TaskId;
+
+const INSERT_COMMENT: Sql = Sql::new(
+    "task_comments.insert",
+    "INSERT INTO task_comments (id, task_id, author_id, content, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $5)",
+);
+
+const LIST_COMMENTS: Sql = Sql::new(
+    "task_comments.list",
+    "SELECT c.id, c.task_id, c.author_id, c.content, c.edited_at, c.created_at, c.updated_at,
+            c.version, c.revision
+     FROM task_comments c
+     WHERE c.task_id = $1 AND c.deleted_at IS NULL
+       AND ($2::timestamptz IS NULL OR (c.created_at, c.id) < ($2, $3))
+     ORDER BY c.created_at DESC, c.id DESC LIMIT $4",
+);
+
+const LIST_HISTORY: Sql = Sql::new(
+    "task_history.list",
+    "SELECT h.id, h.at, h.actor_id, h.action, h.changes, h.version FROM task_history h
+     WHERE h.task_id = $1 AND ($2::timestamptz IS NULL OR (h.at, h.id) < ($2, $3))
+     ORDER BY h.at DESC, h.id DESC LIMIT $4",
+);
+
+/// The statements of this file.
+pub(super) const ALL: &[&Sql] = &[&INSERT_COMMENT, &LIST_COMMENTS, &LIST_HISTORY];
+
+pub(crate) async fn insert_comment(tx: &mut Tx, c: &Comment) -> Result<(), DbError> {
+    let params: [&(dyn postgres_types::ToSql + Sync); 5] =
+        [&c.id, &c.task_id, &c.author_id, &c.content, &c.created_at];
+    tx.rows(&INSERT_COMMENT, &params).await?;
+    Ok(())
+}
+
+/// The comments of a task, newest first; one more than `limit`.
+pub(crate) async fn list_comments(
+    db: &mut impl Queries,
+    id: TaskId,
+    after: Option<(Timestamp, Uuid)>,
+    limit: u32,
+) -> Result<Vec<Comment>, DbError> {
+    let (at, last) = after.unzip();
+    let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
+    let rows = db.rows(&LIST_COMMENTS, &[&id, &at, &last, &limit]).await?;
+    let comment = |row: &Row| Comment {
+        id: row.get(0),
+        task_id: row.get(1),
+        author_id: row.get(2),
+        content: row.get(3),
+        edited_at: row.get(4),
+        created_at: row.get(5),
+        updated_at: row.get(6),
+        version: row.get(7),
+        revision: row.get(8),
+    };
+    Ok(rows.iter().map(comment).collect())
+}
+
+/// The history of a task, newest first; one more than `limit`.
+pub(crate) async fn list_history(
+    db: &mut impl Queries,
+    id: TaskId,
+    after: Option<(Timestamp, Uuid)>,
+    limit: u32,
+) -> Result<Vec<Entry>, DbError> {
+    let (at, last) = after.unzip();
+    let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
+    let rows = db.rows(&LIST_HISTORY, &[&id, &at, &last, &limit]).await?;
+    let entry = |row: &Row| Entry {
+        id: row.get(0),
+        at: row.get(1),
+        actor_id: row.get(2),
+        action: row.get(3),
+        changes: row.get(4),
+        version: row.get(5),
+    };
+    Ok(rows.iter().map(entry).collect())
+}

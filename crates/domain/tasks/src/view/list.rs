@@ -1,0 +1,93 @@
+//! The query of a list of tasks.
+
+use jiff::Timestamp;
+use sayso_access::UserId;
+use sayso_channels::{CategoryId, ChannelId};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{PriorityInput, StatusInput};
+use crate::filter::{Sort, TaskFilter};
+use crate::status::{Priority, Status};
+
+/// The query of `GET /api/tasks`.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListTasks {
+    /// Assigned to any of them.
+    pub assigned_to: Option<Vec<Uuid>>,
+    /// In any of these states.
+    #[param(inline)]
+    pub status: Option<Vec<StatusInput>>,
+    /// Of any of these priorities.
+    #[param(inline)]
+    pub priority: Option<Vec<PriorityInput>>,
+    /// Due at this moment or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub due_from: Option<Timestamp>,
+    /// Due before this moment.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub due_to: Option<Timestamp>,
+    /// In this channel.
+    pub channel_id: Option<Uuid>,
+    /// In this category.
+    pub category_id: Option<Uuid>,
+    /// With all of these tags.
+    pub tags: Option<Vec<String>>,
+    /// Made by this person.
+    pub created_by: Option<Uuid>,
+    /// Due in the past and still open, or not.
+    pub overdue: Option<bool>,
+    /// Waiting for another task, or not.
+    pub blocked: Option<bool>,
+    /// Changed at this moment or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub updated_since: Option<Timestamp>,
+    /// Whether to show what each task depends on, and what depends on it.
+    pub dependencies: Option<bool>,
+    /// `createdAt`, `updatedAt`, `dueDate`, `priority` or `title`; `-` in front
+    /// descends.
+    #[param(pattern = "^-?(createdAt|updatedAt|dueDate|priority|title)$", default = "-createdAt")]
+    pub sort: Option<String>,
+    /// Entries in the page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<u32>,
+    /// Where the page begins: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+}
+
+impl ListTasks {
+    /// The filter that the query describes.
+    #[must_use]
+    pub fn filter(&self) -> TaskFilter {
+        let ids = |ids: &Vec<Uuid>| ids.iter().copied().map(UserId).collect();
+        TaskFilter {
+            assigned_to: self.assigned_to.as_ref().map(ids),
+            status: self
+                .status
+                .as_ref()
+                .map(|all| all.iter().map(|status| Status::from(*status)).collect()),
+            priority: self
+                .priority
+                .as_ref()
+                .map(|all| all.iter().map(|priority| Priority::from(*priority)).collect()),
+            due_from: self.due_from,
+            due_to: self.due_to,
+            channel_id: self.channel_id.map(ChannelId),
+            category_id: self.category_id.map(CategoryId),
+            tags: self.tags.clone(),
+            created_by: self.created_by.map(UserId),
+            overdue: self.overdue,
+            blocked: self.blocked,
+            updated_since: self.updated_since,
+        }
+    }
+
+    /// The order that the query asks for.
+    #[must_use]
+    pub fn order(&self) -> Sort {
+        self.sort.as_deref().and_then(Sort::parse).unwrap_or_default()
+    }
+}

@@ -1,0 +1,151 @@
+//! The facts about people.
+
+use sayso_access::{Role, UserId};
+use sayso_db::{Effect, Fact, FactKind, Stream};
+use sayso_kernel::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::model::{Credential, NewUser, User};
+
+/// A person was created.
+pub const CREATED: FactKind = FactKind {
+    name: "user.created",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "A person was created or invited.",
+};
+/// An invited person chose a password.
+pub const INVITATION_ACCEPTED: FactKind = FactKind {
+    name: "user.invitation_accepted",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "An invited person chose a password.",
+};
+
+/// A whole company with its past was laid in.
+pub const SEEDED: FactKind = FactKind {
+    name: "company.seeded",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "A company with its past was laid into an empty database; its past has no events.",
+};
+
+/// The facts declared here.
+pub const FACTS: &[&FactKind] = &[&CREATED, &INVITATION_ACCEPTED, &SEEDED];
+
+/// A person as the whole company hears of them: without what is theirs
+/// (e-mail, metadata) and without what changes by the minute (presence, when
+/// they were last seen).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UserEvent)]
+pub struct UserData<'a> {
+    /// The person's id.
+    pub id: UserId,
+    /// What the person is called.
+    pub name: &'a str,
+    /// The role.
+    pub role: Role,
+    /// Whom the person reports to.
+    pub manager_id: Option<UserId>,
+    /// Whether the person may come in.
+    pub active: bool,
+    /// What the person says of the moment.
+    pub status_text: Option<&'a str>,
+    /// IANA name of the time zone.
+    pub time_zone: &'a str,
+    /// When the person was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When the person was last edited.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// Counts edits.
+    pub version: i32,
+    /// Rises with everything that is shown; apply only a higher one.
+    pub revision: i32,
+}
+
+impl<'a> From<&'a User> for UserData<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            name: &user.name,
+            role: user.role,
+            manager_id: user.manager_id,
+            active: user.active,
+            status_text: user.status_text.as_deref(),
+            time_zone: &user.time_zone,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+            version: user.version,
+            revision: user.revision,
+        }
+    }
+}
+
+/// A person was created.
+#[must_use]
+pub fn created(user: &User, new: &NewUser) -> Fact {
+    let entered = match new.credential {
+        Credential::Chosen(_) => "password",
+        Credential::Assigned(_) => "assigned_password",
+        Credential::Invited(_) => "invitation",
+    };
+    Fact::event(&CREATED, vec![Stream::Company], user.version, &UserData::from(user))
+        .about("user", user.id.0)
+        .details(json!({ "role": user.role, "managerId": user.manager_id, "by": entered }))
+}
+
+/// An invited person chose a password.
+#[must_use]
+pub fn invitation_accepted(user: &User) -> Fact {
+    Fact::audit_only(&INVITATION_ACCEPTED).about("user", user.id.0).by(user.id)
+}
+
+/// A company was laid in, and these people follow these streams from here on.
+#[must_use]
+pub fn seeded(details: serde_json::Value, follows: impl Iterator<Item = (UserId, String)>) -> Fact {
+    let fact = Fact::audit_only(&SEEDED).details(details);
+    follows.fold(fact, |fact, (user, stream)| fact.effect(Effect::Follow { user, stream }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Metadata;
+
+    #[test]
+    fn what_the_company_hears_holds_nothing_private() {
+        let map = json!({ "salary": 7 }).as_object().cloned().expect("it is an object");
+        let user = User {
+            id: UserId(uuid::Uuid::nil()),
+            email: Some("ann@example.com".into()),
+            name: "Ann".into(),
+            role: Role::Staff,
+            manager_id: None,
+            active: true,
+            status_text: None,
+            time_zone: "UTC".into(),
+            last_active_at: Some(Timestamp::UNIX_EPOCH),
+            metadata: Metadata::parse(map, "#").expect("it is small"),
+            password_change_due: true,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            deleted_at: None,
+            version: 1,
+            revision: 1,
+        };
+
+        let heard = serde_json::to_string(&UserData::from(&user)).expect("it is plain JSON");
+
+        for private in ["email", "ann@", "metadata", "salary", "lastActiveAt", "password"] {
+            assert!(!heard.contains(private), "{private} in {heard}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The people of the company: who they are, in which role, and under whom.
+//!
+//! Tables: `users`, `invitations`. Events: `user.created` on the company's
+//! stream. Neighbours: everything in the domain stands on people; sessions and
+//! logins are those of `auth`, which asks here for a person and what proves
+//! them ([`service::credentials`]).
+//!
+//! A person comes in with a password that somebody chose for them (then it is
+//! to be changed), with one of their own, or with an invitation: a secret that
+//! lets its holder choose the first password, once, within 72 hours.
+
+mod email;
+pub mod error;
+pub mod events;
+mod metadata;
+pub mod model;
+pub mod password;
+pub mod policy;
+pub mod repo;
+pub mod routes;
+pub mod service;
+mod state;
+pub mod view;
+
+pub use email::Email;
+pub use error::CODES;
+pub use events::FACTS;
+pub use metadata::Metadata;
+pub use model::{Credential, Invitation, NewUser, User};
+pub use password::{Hasher, PasswordHash};
+pub use repo::statements;
+pub use state::UserState;

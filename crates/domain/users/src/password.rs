@@ -1,0 +1,284 @@
+//! Passwords: how they are hashed, and on which threads.
+//!
+//! A hash is bcrypt over base64(HMAC-SHA-384(key, password)). The HMAC makes 64
+//! characters of any password, so that bcrypt, which ends at a NUL and after 72
+//! bytes, cuts nothing; its key is derived from the root secret, so that a
+//! stolen table is of no use without that.
+//!
+//! Hashing takes a core for a quarter of a second. It runs on a few threads
+//! besides those of the requests; whoever would wait behind too many others is
+//! refused at once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bcrypt::HashParts;
+use hmac::{Hmac, KeyInit, Mac};
+use sayso_kernel::secret::{RootKey, Secret};
+use sayso_kernel::{Fault, Random};
+use sha2::Sha384;
+use tokio::sync::Semaphore;
+
+use crate::error::hasher_busy;
+
+/// Characters of a password at least.
+pub const PASSWORD_MIN: usize = 12;
+/// Characters of a password at the most.
+pub const PASSWORD_MAX: usize = 256;
+
+/// A stored hash. It names its own cost and salt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(pub(crate) String);
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[password hash]")
+    }
+}
+
+/// What a check of a password found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It is another password, or there is none.
+    Wrong,
+    /// It is the password.
+    Right,
+    /// It is the password, and its hash costs less than new ones do: this is
+    /// the hash to store instead.
+    RightButCheap(PasswordHash),
+}
+
+/// How hashing is bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct HashLimits {
+    /// The cost of a new hash: log2 of the rounds.
+    pub cost: u32,
+    /// Threads that hash at once.
+    pub threads_max: usize,
+    /// Requests that wait for one of them.
+    pub queue_max: usize,
+}
+
+impl From<&sayso_config::Auth> for HashLimits {
+    fn from(settings: &sayso_config::Auth) -> Self {
+        Self {
+            cost: settings.bcrypt_cost,
+            threads_max: settings.hash_threads_max,
+            queue_max: settings.hash_queue_max,
+        }
+    }
+}
+
+/// Hashes passwords. Cheap to clone.
+#[derive(Clone)]
+pub struct Hasher {
+    mill: Arc<Mill>,
+    /// Who hashes now.
+    seats: Arc<Semaphore>,
+    /// Who hashes now or waits.
+    places: Arc<Semaphore>,
+    random: Random,
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("cost", &self.mill.cost).finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// A hasher whose key is derived from `root`.
+    #[must_use]
+    pub fn new(root: &RootKey, limits: HashLimits, random: Random) -> Self {
+        let threads = limits.threads_max.max(1);
+        Self {
+            mill: Arc::new(Mill { key: root.derive("password"), cost: limits.cost }),
+            seats: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(threads + limits.queue_max)),
+            random,
+        }
+    }
+
+    /// The hash of a password that is to be stored.
+    ///
+    /// # Errors
+    /// 503 when too many are waiting.
+    pub async fn hash(&self, password: Secret<String>) -> Result<PasswordHash, Fault> {
+        let salt = self.random.bytes();
+        self.run(move |mill| mill.hash(password.expose(), salt)).await?
+    }
+
+    /// Compares a password with a stored hash. Takes the same time whether it
+    /// is the right one, a wrong one, or there is no hash to compare with.
+    ///
+    /// # Errors
+    /// 503 when too many are waiting.
+    pub async fn check(
+        &self,
+        password: Secret<String>,
+        stored: Option<PasswordHash>,
+    ) -> Result<Checked, Fault> {
+        let salt = self.random.bytes();
+        self.run(move |mill| mill.check(password.expose(), stored.as_ref(), salt)).await?
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Mill) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            metrics::counter!("sayso_auth_hash_refused_total").increment(1);
+            return Err(hasher_busy());
+        };
+        let seat = Arc::clone(&self.seats).acquire_owned().await.map_err(Fault::internal)?;
+        let mill = Arc::clone(&self.mill);
+        // Both are held by the thread: a request that gives up leaves its hash
+        // running, and that still takes a core.
+        let hashing = tokio::task::spawn_blocking(move || {
+            let _held = (place, seat);
+            work(&mill)
+        });
+        hashing.await.map_err(Fault::internal)
+    }
+}
+
+/// The arithmetic.
+struct Mill {
+    key: [u8; 32],
+    cost: u32,
+}
+
+impl Mill {
+    fn prepare(&self, password: &str) -> String {
+        let mut mac = <Hmac<Sha384> as KeyInit>::new_from_slice(&self.key)
+            .expect("HMAC takes a key of any length");
+        mac.update(password.as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    }
+
+    fn hash(&self, password: &str, salt: [u8; 16]) -> Result<PasswordHash, Fault> {
+        let parts = bcrypt::hash_with_salt(self.prepare(password), self.cost, salt);
+        parts.map(|parts| PasswordHash(parts.to_string())).map_err(Fault::internal)
+    }
+
+    fn check(
+        &self,
+        password: &str,
+        stored: Option<&PasswordHash>,
+        salt: [u8; 16],
+    ) -> Result<Checked, Fault> {
+        let Some(PasswordHash(stored)) = stored else {
+            // As much work as a comparison, for nobody.
+            self.hash(password, salt)?;
+            return Ok(Checked::Wrong);
+        };
+        let parts: HashParts = stored.parse().map_err(Fault::internal)?;
+        let prepared = self.prepare(password);
+        let is_right = bcrypt::verify(&prepared, stored).map_err(Fault::internal)?;
+        if is_right && parts.get_cost() < self.cost {
+            return Ok(Checked::RightButCheap(self.hash(password, salt)?));
+        }
+        // A hash from before the cost was raised is compared faster. The
+        // difference is worked off, so that no time tells whose hash is old:
+        // 2^c + 2^(c+1) + … + 2^(cost-1) is 2^cost - 2^c.
+        for cost in parts.get_cost()..self.cost {
+            bcrypt::hash_with_salt(&prepared, cost, salt).map_err(Fault::internal)?;
+        }
+        Ok(if is_right { Checked::Right } else { Checked::Wrong })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HashLimits = HashLimits { cost: 4, threads_max: 1, queue_max: 0 };
+
+    fn hasher(limits: HashLimits) -> Hasher {
+        Hasher::new(&RootKey::new([7; 32]), limits, Random::seeded(1))
+    }
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_seventy_third_byte_and_what_follows_a_nul_count() {
+        let hasher = hasher(LIMITS);
+        let long = "p".repeat(72);
+        for (one, other) in [
+            (format!("{long}a"), format!("{long}b")),
+            ("before\0after".into(), "before\0other".into()),
+        ] {
+            let hash = hasher.hash(secret(&one)).await.expect("it is hashed");
+
+            let same = hasher.check(secret(&one), Some(hash.clone())).await.expect("checked");
+            assert_eq!(same, Checked::Right);
+            let wrong = hasher.check(secret(&other), Some(hash)).await.expect("checked");
+            assert_eq!(wrong, Checked::Wrong);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_password_has_two_hashes_and_another_root_fits_neither() {
+        let hasher = hasher(LIMITS);
+        let one = hasher.hash(secret("correct horse")).await.expect("it is hashed");
+        let two = hasher.hash(secret("correct horse")).await.expect("it is hashed");
+        assert_ne!(one, two);
+
+        let other = Hasher::new(&RootKey::new([8; 32]), LIMITS, Random::seeded(2));
+        let checked = other.check(secret("correct horse"), Some(one)).await.expect("checked");
+        assert_eq!(checked, Checked::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_cheap_hash_is_replaced_when_its_password_comes() {
+        let cheap = hasher(LIMITS);
+        let dear = hasher(HashLimits { cost: 5, ..LIMITS });
+        let old = cheap.hash(secret("correct horse")).await.expect("it is hashed");
+
+        let wrong = dear.check(secret("wrong horse"), Some(old.clone())).await.expect("checked");
+        let right = dear.check(secret("correct horse"), Some(old)).await.expect("checked");
+
+        assert_eq!(wrong, Checked::Wrong);
+        let Checked::RightButCheap(new) = right else { panic!("{right:?}") };
+        assert!(new.0.starts_with("$2b$05$"));
+        let again = dear.check(secret("correct horse"), Some(new)).await.expect("checked");
+        assert_eq!(again, Checked::Right);
+    }
+
+    #[tokio::test]
+    async fn nobody_has_no_password() {
+        let checked = hasher(LIMITS).check(secret("anything"), None).await.expect("checked");
+
+        assert_eq!(checked, Checked::Wrong);
+    }
+
+    #[tokio::test]
+    async fn more_than_may_wait_are_refused_at_once() {
+        let hasher = hasher(HashLimits { queue_max: 1, ..LIMITS });
+        let seat = hasher.seats.clone().acquire_owned().await.expect("it is never closed");
+        let place = hasher.places.clone().try_acquire_owned().expect("it is free");
+        let waiting = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.hash(secret("waits")).await }
+        });
+        while hasher.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let refused = hasher.hash(secret("comes too late")).await.expect_err("it is full");
+
+        assert_eq!(refused.kind().status(), 503);
+        assert!(refused.retry_after_hint().is_some());
+        drop((seat, place));
+        assert!(waiting.await.expect("it does not panic").is_ok());
+    }
+
+    #[test]
+    fn a_hash_is_never_printed() {
+        assert_eq!(format!("{:?}", PasswordHash("$2b$".into())), "[password hash]");
+    }
+}

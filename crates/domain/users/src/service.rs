@@ -1,0 +1,150 @@
+//! What one can do with people.
+
+use sayso_access::{Ctx, UserId};
+use sayso_db::{Queries, Tx};
+use sayso_kernel::fault::NOT_FOUND;
+use sayso_kernel::page::{self, Page};
+use sayso_kernel::{Fault, Timestamp};
+
+use crate::error::{invitation_invalid, unknown_manager};
+use crate::model::{Credentials, Filter, Invitation, NewUser, User};
+use crate::{PasswordHash, email, events, policy, repo};
+
+/// Creates a person, with a password or an invitation.
+///
+/// Event and audit: `user.created`. The CEO and the operator may; others 403.
+/// 409 when another person has the e-mail; 422 when the manager is nobody.
+pub async fn create_in(tx: &mut Tx, ctx: &Ctx, new: NewUser) -> Result<User, Fault> {
+    policy::create(ctx).require()?;
+    admit(tx, ctx, &new).await
+}
+
+/// Creates the first person, whoever asks: that they may is for the caller to
+/// have made sure. 404 when there was anybody before.
+///
+/// Event and audit: `user.created`.
+pub async fn found_in(tx: &mut Tx, ctx: &Ctx, new: NewUser) -> Result<User, Fault> {
+    repo::lock_founding(tx).await?;
+    if repo::exists(tx).await? {
+        return Err(Fault::new(&NOT_FOUND));
+    }
+    admit(tx, ctx, &new).await
+}
+
+async fn admit(tx: &mut Tx, ctx: &Ctx, new: &NewUser) -> Result<User, Fault> {
+    if let Some(id) = new.manager_id {
+        let manager = repo::lookup_for_share(tx, id).await?;
+        manager.filter(User::may_enter).ok_or_else(unknown_manager)?;
+    }
+    let now = ctx.now();
+    let user = repo::insert(tx, new, now).await?;
+    if let Some(invitation) = new.credential.invitation() {
+        let hash = Invitation::hash(invitation.token.expose());
+        repo::insert_invitation(tx, &hash, user.id, now, invitation.expires_at).await?;
+    }
+    tx.emit(events::created(&user, new));
+    Ok(user)
+}
+
+/// A person that the caller may see; 404 when there is none.
+pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: UserId) -> Result<User, Fault> {
+    policy::list(ctx).require()?;
+    let user = repo::lookup(db, id).await?.filter(|user| user.deleted_at.is_none());
+    user.ok_or_else(|| Fault::new(&NOT_FOUND))
+}
+
+/// One page of people, newest first.
+pub async fn list(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    filter: &Filter,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<Page<User>, Fault> {
+    policy::list(ctx).require()?;
+    let question = filter.question();
+    let after = cursor.map(|cursor| page::decode::<(Timestamp, UserId)>(&question, cursor));
+    let users = repo::list(db, filter, after.transpose()?, limit).await?;
+    Ok(Page::of(users, limit, &question, |user| (user.created_at, user.id)))
+}
+
+/// What a login needs to know of whoever has this e-mail. For `auth` only: it
+/// asks nobody's permission.
+pub async fn credentials(db: &mut impl Queries, raw: &str) -> Result<Option<Credentials>, Fault> {
+    Ok(repo::credentials(db, &email::fold(raw)).await?)
+}
+
+/// The same, of a person who is known. For `auth` only.
+pub async fn credentials_of(
+    db: &mut impl Queries,
+    id: UserId,
+) -> Result<Option<Credentials>, Fault> {
+    Ok(repo::credentials_of(db, id).await?)
+}
+
+/// The person behind a session that is being opened or refreshed, kept as they
+/// are until the transaction ends; `None` when they may not come in. For
+/// `auth` only.
+pub async fn hold_in(tx: &mut Tx, _: &Ctx, id: UserId) -> Result<Option<User>, Fault> {
+    Ok(repo::lookup_for_share(tx, id).await?.filter(User::may_enter))
+}
+
+/// The same, if the person's hash still is the one that a password was
+/// compared with; it is replaced by `dearer` where that is given. For `auth`
+/// only.
+pub async fn hold_proven_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (proven, dearer): (&Credentials, Option<&PasswordHash>),
+) -> Result<Option<User>, Fault> {
+    let Some(compared) = &proven.password_hash else { return Ok(None) };
+    let is_unchanged = match dearer {
+        // The stronger lock comes first: two logins that both held the weaker
+        // one would wait for each other.
+        Some(dearer) => repo::rehash(tx, proven.user_id, dearer, compared).await?,
+        None => {
+            let present = repo::password_hash_for_share(tx, proven.user_id).await?;
+            present.as_ref() == Some(compared)
+        }
+    };
+    if is_unchanged { hold_in(tx, ctx, proven.user_id).await } else { Ok(None) }
+}
+
+/// Stores another password, if the present one still is `old`; the person, or
+/// `None` when it is not. No fact: the caller tells why it changed.
+pub async fn set_password_in(
+    tx: &mut Tx,
+    _: &Ctx,
+    (id, new, old): (UserId, &PasswordHash, Option<&PasswordHash>),
+) -> Result<Option<User>, Fault> {
+    Ok(repo::set_password(tx, id, new, old).await?)
+}
+
+/// Whether an invitation can be spent; 422 when not. Asked before the password
+/// is hashed, so that nonsense costs nothing.
+pub async fn check_invitation(db: &mut impl Queries, ctx: &Ctx, token: &str) -> Result<(), Fault> {
+    let found = repo::find_invitation(db, &Invitation::hash(token), ctx.now()).await?;
+    found.map(drop).ok_or_else(invitation_invalid)
+}
+
+/// Spends an invitation: its person has this password from now on.
+///
+/// Audit: `user.invitation_accepted`. 422 when it is spent, too old or none,
+/// or when the person may not come in any more.
+pub async fn accept_invitation_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (token, password): (&str, &PasswordHash),
+) -> Result<User, Fault> {
+    let spent = repo::spend_invitation(tx, &Invitation::hash(token), ctx.now()).await?;
+    let id = spent.ok_or_else(invitation_invalid)?;
+    let user = repo::set_password(tx, id, password, None).await?;
+    let user = user.ok_or_else(invitation_invalid)?;
+    tx.emit(events::invitation_accepted(&user));
+    Ok(user)
+}
+
+/// Whether there ever was anybody.
+pub async fn is_founded(db: &mut impl Queries) -> Result<bool, Fault> {
+    Ok(repo::exists(db).await?)
+}
