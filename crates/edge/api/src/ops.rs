@@ -1,0 +1,148 @@
+//! The operator's endpoints: is it alive, is it ready, what does it measure.
+//!
+//! Whether it lives and whether it is ready anybody may ask; the details and
+//! the metrics are for whoever is on this machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use sayso_db::Db;
+use sayso_events::Hub;
+use sayso_kernel::Fault;
+use sayso_kernel::fault::FORBIDDEN;
+use sayso_telemetry::MetricsText;
+use sayso_web::{AppState, Connection, Problem};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Whether this node wants requests. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says that this node is going away: the balancer should look elsewhere.
+    pub fn drain(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What the operator's endpoints look at.
+#[derive(Clone, Debug)]
+pub struct OpsState {
+    /// The database.
+    pub db: Db,
+    /// What this node has applied of the log.
+    pub hub: Hub,
+    /// Whether this node wants requests.
+    pub readiness: Readiness,
+    /// What it measures.
+    pub metrics: MetricsText,
+    /// Whether everybody who gets through to these routes may see everything:
+    /// on a port of their own.
+    pub is_open: bool,
+}
+
+/// The operator's endpoints alone, for a port of their own.
+pub fn ops_router(ops: &OpsState, app: AppState) -> axum::Router {
+    let ops = OpsState { is_open: true, ..ops.clone() };
+    router(ops).with_state(app).split_for_parts().0
+}
+
+pub(crate) fn router(ops: OpsState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(health_live))
+        .routes(routes!(health_ready))
+        .routes(routes!(metrics))
+        .with_state(ops)
+}
+
+/// Whether the process lives.
+#[derive(Serialize, ToSchema)]
+struct Live {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether this node can serve.
+#[derive(Serialize, ToSchema)]
+struct Ready {
+    /// `ready`, `starting`, `draining` or `unavailable`.
+    status: &'static str,
+    /// What is asked, for whoever is on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Checks>,
+}
+
+/// What readiness rests on.
+#[derive(Serialize, ToSchema)]
+struct Checks {
+    /// `ok` or `down`.
+    database: &'static str,
+    /// The position of the log that this node has applied.
+    position: Option<String>,
+}
+
+/// Is the process alive?
+#[utoipa::path(get, path = "/health/live", operation_id = "get_liveness", tag = "Operation",
+    responses((status = 200, body = Live)))]
+async fn health_live() -> Response {
+    axum::Json(Live { status: "ok" }).into_response()
+}
+
+/// Does this node want requests?
+#[utoipa::path(get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
+    responses((status = 200, body = Ready), (status = 503, body = Ready)))]
+async fn health_ready(
+    State(ops): State<OpsState>,
+    connection: Option<axum::Extension<Connection>>,
+    headers: HeaderMap,
+) -> Response {
+    let is_up = sayso_db::is_up(&ops.db).await;
+    let position = ops.hub.applied().map(|position| position.to_string());
+    let status = if ops.readiness.is_draining() {
+        "draining"
+    } else if !is_up {
+        "unavailable"
+    } else if position.is_none() {
+        "starting"
+    } else {
+        "ready"
+    };
+    let checks = (ops.is_open || is_local(connection.as_ref(), &headers))
+        .then_some(Checks { database: if is_up { "ok" } else { "down" }, position });
+    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, axum::Json(Ready { status, checks })).into_response()
+}
+
+/// What this node measures, for Prometheus.
+#[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "Operation",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+async fn metrics(
+    State(ops): State<OpsState>,
+    connection: Option<axum::Extension<Connection>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if !ops.is_open && !is_local(connection.as_ref(), &headers) {
+        return Err(Fault::new(&FORBIDDEN).detail("Ask from this machine").into());
+    }
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], ops.metrics.render()).into_response())
+}
+
+/// Whether the request comes from this machine and was not passed on by a
+/// proxy on it.
+fn is_local(connection: Option<&axum::Extension<Connection>>, headers: &HeaderMap) -> bool {
+    let is_loopback = connection.is_some_and(|connection| connection.peer.ip().is_loopback());
+    let is_forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
+    is_loopback && !is_forwarded
+}

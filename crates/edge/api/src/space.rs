@@ -1,0 +1,45 @@
+//! The URL space on one screen.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use sayso_auth::{AuthState, Refusals};
+use sayso_users::UserState;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::openapi;
+use crate::ops::{self, OpsState};
+
+/// What the routes need.
+#[derive(Clone)]
+pub struct ApiParts {
+    /// People and sessions; holds what every route needs.
+    pub auth: AuthState,
+    /// The operator's endpoints.
+    pub ops: OpsState,
+    /// Who was refused what.
+    pub refusals: Refusals,
+}
+
+/// All routes behind the check of the bearer token, and their document.
+pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
+    let app = parts.auth.app.clone();
+    let users = UserState { app: app.clone(), hasher: parts.auth.hasher.clone() };
+    let (routes, mut document) = OpenApiRouter::with_openapi(openapi::head())
+        .merge(sayso_auth::routes::router(parts.auth.clone()))
+        .merge(sayso_users::routes::router(users))
+        .merge(sayso_channels::routes::router())
+        .merge(sayso_messages::routes::router())
+        .merge(sayso_tasks::routes::router())
+        .merge(sayso_search::routes::router())
+        .merge(ops::router(parts.ops.clone()))
+        .with_state(app)
+        .split_for_parts();
+    openapi::finish(&mut document);
+    let served = openapi::route(&document);
+    let routes = routes
+        .merge(served)
+        .layer(from_fn_with_state(parts.refusals.clone(), sayso_auth::bearer::watch))
+        .layer(from_fn_with_state(parts.auth.clone(), sayso_auth::identify));
+    (routes, document)
+}

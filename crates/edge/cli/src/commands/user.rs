@@ -1,0 +1,108 @@
+//! `sayso user …`: people, from the machine's own terminal.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use sayso_access::{Ctx, Role, UserId, Via};
+use sayso_auth::AuthState;
+use sayso_config::Settings;
+use sayso_kernel::secret::Secret;
+use sayso_kernel::{Random, text};
+use sayso_users::model::NAME_MAX;
+use sayso_users::password::{PASSWORD_MAX, PASSWORD_MIN};
+use sayso_users::{Credential, Email, NewUser};
+
+use super::say;
+use crate::storage::Storage;
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create a person, beside a running server or without one.
+    Create(CreateArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// What the person may do.
+    #[arg(long)]
+    role: RoleArg,
+    /// The address they log in with.
+    #[arg(long)]
+    email: String,
+    /// Their name.
+    #[arg(long)]
+    name: String,
+    /// Read the password from standard input: one line, 12 to 256 characters.
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleArg {
+    Ceo,
+    Manager,
+    Staff,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Ceo => Self::Ceo,
+            RoleArg::Manager => Self::Manager,
+            RoleArg::Staff => Self::Staff,
+        }
+    }
+}
+
+pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()> {
+    let UserCommand::Create(args) = command;
+    let mut password = String::new();
+    std::io::stdin().read_to_string(&mut password).context("the password cannot be read")?;
+    let password = password.trim_end_matches(['\r', '\n']);
+    if password.contains('\n') {
+        bail!("the password must be one line");
+    }
+    let random = Random::from_os();
+    let storage = Storage::attach(settings, &random).await?;
+    let created = create_on(&storage, settings, random, &args, password).await;
+    storage.close().await;
+    say(&format!("{}", created?));
+    Ok(())
+}
+
+async fn create_on(
+    storage: &Storage,
+    settings: &Settings,
+    random: Random,
+    args: &CreateArgs,
+    password: &str,
+) -> Result<UserId> {
+    let auth = crate::compose::beside(storage, settings, random).await?;
+    let ctx = Ctx::anonymous(Via::System, auth.app.clock.clone(), auth.app.random.clone());
+    let person = (args.name.as_str(), args.email.as_str(), Role::from(args.role));
+    let created = create(&auth, &ctx, person, password).await;
+    auth.app.db.close();
+    created
+}
+
+/// Creates a person whose password is their own: whoever typed it is the
+/// operator, and nobody is asked to change it.
+async fn create(
+    auth: &AuthState,
+    ctx: &Ctx,
+    (name, email, role): (&str, &str, Role),
+    password: &str,
+) -> Result<UserId> {
+    let email = Email::parse(email).context("that is not an e-mail address")?;
+    let name = text::parse(name, NAME_MAX).context("the name")?;
+    if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count()) {
+        bail!("the password must have {PASSWORD_MIN} to {PASSWORD_MAX} characters");
+    }
+    let hash = auth.hasher.hash(Secret::new(password.to_owned())).await?;
+    let new = NewUser::new(ctx, email, name, role, Credential::Chosen(hash));
+    let made = auth.app.db.transaction(ctx, async move |tx, ctx| {
+        sayso_users::service::create_in(tx, ctx, new.clone()).await
+    });
+    Ok(made.await?.id)
+}

@@ -1,0 +1,260 @@
+//! Where the parts are put together: the only place that knows them all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use sayso_access::{Ctx, Via};
+use sayso_api::{ApiParts, OpsState, Readiness};
+use sayso_auth::{AuthState, Hasher, Lifetimes, Refusals};
+use sayso_config::Settings;
+use sayso_events::{AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits};
+use sayso_kernel::secret::RootKey;
+use sayso_kernel::{Clock, Random};
+use sayso_realtime::{Gateway, GatewayParts};
+use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
+use sayso_users::password::HashLimits;
+use sayso_web::{AppState, ServerLimits, stack};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::doors;
+use crate::storage::Storage;
+
+/// Batches that the follower of the leader's own process may be behind before
+/// it has to read the log.
+const HINTS_MAX: usize = 64;
+/// Over how long reconnecting clients are spread.
+const RECONNECT_SPREAD: Duration = Duration::from_secs(2);
+/// How often the end of the audit is signed into the log.
+const SEAL_EVERY: Duration = Duration::from_secs(60);
+/// How long the first look at the log may take.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+
+/// A running Sayso.
+pub struct Node {
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// What handlers use; for commands and tests that run beside it.
+    pub auth: AuthState,
+    storage: Storage,
+    parts: Parts,
+}
+
+/// What runs, and how it is told to stop.
+struct Parts {
+    readiness: Readiness,
+    gateway: Gateway,
+    /// The servers; they end when their requests have.
+    servers: TaskTracker,
+    stop_serving: CancellationToken,
+    /// The log and everything else that requests lean on.
+    background: TaskTracker,
+    stop_background: CancellationToken,
+}
+
+/// Starts everything, in the order in which it is needed.
+pub async fn start(settings: &Settings, clock: Clock, random: Random) -> Result<Node> {
+    if settings.redis.url.is_some() {
+        tracing::warn!(
+            "redis.url is set, and this version does not use Redis: nodes follow the log by \
+             looking at the database"
+        );
+    }
+    // The door first: an address that is taken is told before anything else.
+    let listeners = Listeners::bind(settings).await?;
+    let address = listeners.api.local_addr()?;
+    let storage = Storage::serve(settings, &random).await?;
+    match start_on(&storage, listeners, settings, clock, random).await {
+        Ok((auth, parts)) => Ok(Node { address, auth, storage, parts }),
+        Err(error) => {
+            storage.close().await;
+            Err(error)
+        }
+    }
+}
+
+struct Listeners {
+    api: TcpListener,
+    ops: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<Self> {
+        let bind = async |address: SocketAddr| {
+            let listener = TcpListener::bind(address).await;
+            listener.with_context(|| format!("cannot listen on {address}"))
+        };
+        let ops = match settings.http.ops_listen {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Self { api: bind(settings.http.listen).await?, ops })
+    }
+}
+
+async fn start_on(
+    storage: &Storage,
+    listeners: Listeners,
+    settings: &Settings,
+    clock: Clock,
+    random: Random,
+) -> Result<(AuthState, Parts)> {
+    let db = storage.open(settings).await?;
+    let root = settings.root_key(&random)?;
+    let hub = Hub::new(settings.realtime.ring_len);
+    let app = AppState { db, clock, random, hub, presence: Presence::default() };
+    let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
+    // Whatever was started ends if the rest cannot be.
+    let unless_done = stop_background.clone().drop_guard();
+    run_log(&app, settings, &root, (&background, &stop_background));
+    let auth = door(&app, settings, &root).await?;
+    let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
+    first.await.context("the log of the database cannot be read")?;
+    let gateway = gateway(&app, settings, &auth);
+    let (sockets, stop) = (gateway.clone(), stop_background.clone());
+    background.spawn(async move { sockets.run(stop).await });
+    let metrics = MetricsText::install();
+    background.spawn(upkeep(metrics.clone(), stop_background.clone()));
+    let readiness = Readiness::default();
+    let ops = OpsState {
+        db: app.db.clone(),
+        hub: app.hub.clone(),
+        readiness: readiness.clone(),
+        metrics,
+        is_open: false,
+    };
+    let (servers, stop_serving) = (TaskTracker::new(), CancellationToken::new());
+    let refusals = Refusals::default();
+    // Among the servers: what they noted last is written before the log stops.
+    let AppState { db, clock, random, .. } = app.clone();
+    servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
+    let api = ApiParts { auth: auth.clone(), ops, refusals };
+    serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
+    unless_done.disarm();
+    let parts = Parts { readiness, gateway, servers, stop_serving, background, stop_background };
+    Ok((auth, parts))
+}
+
+/// The keys of the tokens and the threads that hash passwords.
+pub(crate) async fn door(app: &AppState, settings: &Settings, root: &RootKey) -> Result<AuthState> {
+    let ctx = Ctx::anonymous(Via::System, app.clock.clone(), app.random.clone());
+    let lifetimes = Lifetimes::from(&settings.auth);
+    let keys = sayso_auth::service::load_keys(&app.db, &ctx, root, lifetimes).await?;
+    let hasher = Hasher::new(root, HashLimits::from(&settings.auth), app.random.clone());
+    Ok(AuthState { app: app.clone(), keys: Arc::new(keys), hasher })
+}
+
+/// The door of a command, which runs beside a server or without one: it writes,
+/// and follows no log.
+pub(crate) async fn beside(
+    storage: &Storage,
+    settings: &Settings,
+    random: Random,
+) -> Result<AuthState> {
+    let db = storage.open(settings).await?;
+    let root = settings.root_key(&random)?;
+    let (hub, presence) = (Hub::new(1), Presence::default());
+    let app = AppState { db, clock: Clock::System, random, hub, presence };
+    door(&app, settings, &root).await
+}
+
+/// The sequencer and the follower of this node.
+fn run_log(
+    app: &AppState,
+    settings: &Settings,
+    root: &RootKey,
+    (tasks, stop): (&TaskTracker, &CancellationToken),
+) {
+    let events = &settings.events;
+    let limits = SequencerLimits {
+        batch_max: i64::try_from(events.batch_max).unwrap_or(i64::MAX),
+        batch_bytes_max: events.batch_bytes_max,
+        poll: Duration::from_millis(events.poll_ms),
+        seal_every: SEAL_EVERY,
+    };
+    let (hints, heard) = mpsc::channel(HINTS_MAX);
+    let sequencer = Sequencer::new(
+        app.db.clone(),
+        limits,
+        AuditKey::of(root),
+        app.clock.clone(),
+        app.random.clone(),
+        hints,
+    );
+    let follower = Follower::new(Log::new(app.db.clone()), app.hub.clone(), heard, limits.poll);
+    tasks.spawn(sequencer.run(stop.clone()));
+    tasks.spawn(follower.run(stop.clone()));
+}
+
+fn gateway(app: &AppState, settings: &Settings, auth: &AuthState) -> Gateway {
+    Gateway::new(GatewayParts {
+        hub: app.hub.clone(),
+        log: Log::new(app.db.clone()),
+        gate: doors::gate(auth.clone()),
+        inbound: doors::inbound(&app.db),
+        presence: app.presence.clone(),
+        clock: app.clock.clone(),
+        random: app.random.clone(),
+        settings: settings.realtime.clone(),
+    })
+}
+
+async fn upkeep(metrics: MetricsText, stop: CancellationToken) {
+    while tokio::time::timeout(UPKEEP_EVERY, stop.cancelled()).await.is_err() {
+        metrics.upkeep();
+    }
+}
+
+/// Opens the doors.
+fn serve(
+    app: &AppState,
+    settings: &Settings,
+    listeners: Listeners,
+    (gateway, api): (&Gateway, &ApiParts),
+    (servers, stop): (&TaskTracker, &CancellationToken),
+) {
+    let limits = ServerLimits {
+        header_read_timeout: Duration::from_millis(settings.http.header_read_timeout_ms),
+        connections_max: settings.http.connections_max,
+        ..ServerLimits::default()
+    };
+    let around = stack::Settings {
+        body_max: settings.http.body_max_bytes,
+        request_timeout: Duration::from_millis(settings.http.request_timeout_ms),
+        allowed_origins: settings.http.allowed_origins.clone(),
+        held_open: vec!["/socket.io/".into()],
+    };
+    let wrapped = |router: Router| stack::wrap(router, &around, app.sources());
+    if let Some(listener) = listeners.ops {
+        let router = wrapped(sayso_api::ops_router(&api.ops, app.clone()));
+        servers.spawn(sayso_web::serve(listener, router, limits, stop.clone()));
+    }
+    let (routes, _) = sayso_api::router(api);
+    let router = wrapped(gateway.mount(routes));
+    servers.spawn(sayso_web::serve(listeners.api, router, limits, stop.clone()));
+}
+
+impl Node {
+    /// Stops in the order that loses nothing: wants no more requests, sends
+    /// sockets elsewhere, lets requests finish, then stops the log and the
+    /// database.
+    pub async fn shutdown(self) {
+        let Parts { readiness, gateway, servers, stop_serving, background, stop_background } =
+            self.parts;
+        readiness.drain();
+        gateway.drain(RECONNECT_SPREAD).await;
+        stop_serving.cancel();
+        servers.close();
+        servers.wait().await;
+        stop_background.cancel();
+        background.close();
+        background.wait().await;
+        self.auth.app.db.close();
+        self.storage.close().await;
+    }
+}

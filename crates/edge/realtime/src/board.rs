@@ -1,0 +1,185 @@
+//! Who is to be offered an event: the index over the sockets of this node.
+//!
+//! It only finds candidates. Whether a socket hears an event is decided by its
+//! own reader, under its own lock; the index errs on the side of asking. Order
+//! of locks: the board's, then a session's.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+use sayso_access::SessionId;
+use sayso_db::{Effect, Stream};
+use sayso_events::Event;
+use sayso_kernel::Timestamp;
+use tokio::time::Instant;
+
+use crate::limits::ENDED_MEMORY;
+use crate::reader::Moved;
+use crate::session::Session;
+
+type Sessions = HashMap<u64, Arc<Session>>;
+
+/// The index.
+#[derive(Default)]
+pub(crate) struct Board(Mutex<Index>);
+
+#[derive(Default)]
+pub(crate) struct Index {
+    sessions: Sessions,
+    /// Sockets before their seam; they are offered everything.
+    catching: HashSet<u64>,
+    streams: HashMap<String, Sessions>,
+    logins: HashMap<SessionId, Vec<u64>>,
+    expiries: BTreeSet<(Timestamp, u64)>,
+    /// Sessions that ended lately. Whoever was verified before the end and
+    /// enters after it finds it here.
+    ended: VecDeque<(Instant, SessionId, String)>,
+}
+
+impl Board {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Index> {
+        self.0.lock()
+    }
+
+    /// Adds a socket that has not come to its seam. Answers why its session
+    /// has ended, if it has.
+    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<String> {
+        let mut index = self.0.lock();
+        let login = session.actor.session_id;
+        index.sessions.insert(session.id, Arc::clone(session));
+        index.catching.insert(session.id);
+        index.logins.entry(login).or_default().push(session.id);
+        index.expiries.insert((session.expires_at, session.id));
+        let found = index.ended.iter().find(|(_, ended, _)| *ended == login);
+        found.map(|(_, _, code)| code.clone())
+    }
+
+    /// Removes a socket that followed these streams.
+    pub(crate) fn leave(&self, session: &Session, followed: &[String]) {
+        let mut index = self.0.lock();
+        index.sessions.remove(&session.id);
+        index.catching.remove(&session.id);
+        index.expiries.remove(&(session.expires_at, session.id));
+        for stream in followed {
+            index.unfollow(session.id, stream);
+        }
+        let login = session.actor.session_id;
+        if let Some(ids) = index.logins.get_mut(&login) {
+            ids.retain(|id| *id != session.id);
+            if ids.is_empty() {
+                index.logins.remove(&login);
+            }
+        }
+    }
+
+    /// A socket began or stopped to follow.
+    pub(crate) fn moved(&self, session: &Arc<Session>, moved: &Moved) {
+        let mut index = self.0.lock();
+        for stream in &moved.joined {
+            index.follow(session, stream);
+        }
+        for stream in &moved.left {
+            index.unfollow(session.id, stream);
+        }
+    }
+
+    /// Whoever may have to hear this event, each once.
+    pub(crate) fn candidates(&self, event: &Event) -> Vec<Arc<Session>> {
+        let mut index = self.0.lock();
+        index.remember(event);
+        index.candidates(event)
+    }
+
+    /// Everybody.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        self.0.lock().sessions.values().cloned().collect()
+    }
+
+    /// Everybody whose token expired before `then`.
+    pub(crate) fn expired(&self, then: Timestamp) -> Vec<Arc<Session>> {
+        let index = self.0.lock();
+        let late = index.expiries.iter().take_while(|(at, _)| *at < then);
+        late.filter_map(|(_, id)| index.sessions.get(id).cloned()).collect()
+    }
+}
+
+impl Index {
+    /// A socket has passed its seam and follows these streams.
+    pub(crate) fn live<'s>(
+        &mut self,
+        session: &Arc<Session>,
+        streams: impl Iterator<Item = &'s str>,
+    ) {
+        self.catching.remove(&session.id);
+        for stream in streams {
+            self.follow(session, stream);
+        }
+    }
+
+    fn follow(&mut self, session: &Arc<Session>, stream: &str) {
+        // One that has left must not come back into the index.
+        if !self.sessions.contains_key(&session.id) {
+            return;
+        }
+        if let Some(followers) = self.streams.get_mut(stream) {
+            followers.insert(session.id, Arc::clone(session));
+        } else {
+            let followers = HashMap::from([(session.id, Arc::clone(session))]);
+            self.streams.insert(stream.to_owned(), followers);
+        }
+    }
+
+    fn unfollow(&mut self, id: u64, stream: &str) {
+        if let Some(followers) = self.streams.get_mut(stream) {
+            followers.remove(&id);
+            if followers.is_empty() {
+                self.streams.remove(stream);
+            }
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let now = Instant::now();
+        while self.ended.front().is_some_and(|(at, ..)| now - *at > ENDED_MEMORY) {
+            self.ended.pop_front();
+        }
+        for effect in &event.effects {
+            if let Effect::EndSession { session, code } = effect {
+                self.ended.push_back((now, *session, code.clone()));
+            }
+        }
+    }
+
+    fn candidates(&self, event: &Event) -> Vec<Arc<Session>> {
+        let mut found = Vec::new();
+        for placed in &event.streams {
+            self.add_followers(&placed.stream, &mut found);
+        }
+        for effect in &event.effects {
+            match effect {
+                // A person's sockets are those that follow the person's stream.
+                Effect::Follow { user, .. } | Effect::Unfollow { user, .. } => {
+                    self.add_followers(&Stream::User(*user).to_string(), &mut found);
+                }
+                Effect::Close { stream } => self.add_followers(stream, &mut found),
+                Effect::EndSession { session, .. } => {
+                    let ids = self.logins.get(session).into_iter().flatten();
+                    found.extend(ids.filter_map(|id| self.sessions.get(id)).cloned());
+                }
+            }
+        }
+        found.extend(self.catching.iter().filter_map(|id| self.sessions.get(id)).cloned());
+        if event.streams.len() != 1 || !event.effects.is_empty() {
+            found.sort_unstable_by_key(|session| session.id);
+            found.dedup_by_key(|session| session.id);
+        }
+        found
+    }
+
+    fn add_followers(&self, stream: &str, found: &mut Vec<Arc<Session>>) {
+        if let Some(followers) = self.streams.get(stream) {
+            found.extend(followers.values().cloned());
+        }
+    }
+}

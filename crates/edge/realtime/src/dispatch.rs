@@ -1,0 +1,49 @@
+//! From the log to the sockets: one task, one event after the other.
+
+use std::sync::Arc;
+
+use sayso_events::{Event, Message};
+use tokio::sync::mpsc;
+
+use crate::limits::DISPATCH_BURST;
+use crate::node::Node;
+use crate::protocol::Closing;
+
+/// Hands out whatever the hub hears, until there is no hub any more.
+pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
+    let mut handed_out = 0;
+    while let Some(message) = heard.recv().await {
+        match message {
+            Message::Events(events) => {
+                for event in events.iter() {
+                    hand_out(node, event);
+                    handed_out += 1;
+                    if handed_out % DISPATCH_BURST == 0 {
+                        // The tasks that write to the sockets want to run too.
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            Message::Reset => resync(node),
+        }
+    }
+}
+
+/// Offers one event to whoever may have to hear it.
+pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
+    let candidates = node.board.candidates(event);
+    metrics::counter!("sayso_realtime_offered_total").increment(candidates.len() as u64);
+    for session in &candidates {
+        let moved = session.offer(event);
+        if !moved.joined.is_empty() || !moved.left.is_empty() {
+            node.board.moved(session, &moved);
+        }
+    }
+}
+
+/// What was heard does not lead to what comes: all sockets begin anew.
+fn resync(node: &Node) {
+    for session in node.board.all() {
+        session.close(&Closing::come_back("session.resync", node.retry_after_ms()));
+    }
+}

@@ -1,0 +1,140 @@
+//! The gateway: what happens when a socket connects and when it goes, and the
+//! tasks behind all of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use parking_lot::Mutex;
+use sayso_config::Realtime;
+use sayso_events::{Hub, Log, Message, Presence};
+use sayso_kernel::{Clock, Random};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::board::Board;
+use crate::dispatch;
+use crate::door::Door;
+use crate::inbound::Inbound;
+use crate::limits::{Limits, TOKEN_GRACE};
+use crate::node::{Gate, Node};
+use crate::protocol::Closing;
+use crate::transport::Transports;
+
+/// How often it is looked for sockets whose token has expired.
+const EXPIRY_LOOK: Duration = Duration::from_secs(1);
+/// How long sockets may take to go when the server stops.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// What this node hears of the log.
+    pub hub: Hub,
+    /// The log in PostgreSQL.
+    pub log: Log,
+    /// Says who a token belongs to.
+    pub gate: Gate,
+    /// What clients may send.
+    pub inbound: Inbound,
+    /// Who is connected.
+    pub presence: Presence,
+    /// The clock.
+    pub clock: Clock,
+    /// The generator of ids and of spread.
+    pub random: Random,
+    /// The settings.
+    pub settings: Realtime,
+}
+
+/// The sockets of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    node: Arc<Node>,
+    door: Door,
+    heard: Arc<Mutex<Option<mpsc::Receiver<Message>>>>,
+}
+
+impl Gateway {
+    /// Makes a gateway. It listens to the hub from now on, so
+    /// [`Gateway::run`] must follow soon: the hub waits for listeners.
+    #[must_use]
+    pub fn new(parts: GatewayParts) -> Self {
+        let heard = parts.hub.listen();
+        let node = Arc::new(Node {
+            hub: parts.hub,
+            log: parts.log,
+            gate: parts.gate,
+            inbound: parts.inbound,
+            presence: parts.presence,
+            clock: parts.clock,
+            random: parts.random,
+            limits: Limits::from(&parts.settings),
+            board: Board::default(),
+            transports: Arc::new(Transports::default()),
+            is_draining: AtomicBool::new(false),
+            next_id: AtomicU64::new(0),
+        });
+        let door = Door::new(Arc::clone(&node));
+        Self { node, door, heard: Arc::new(Mutex::new(Some(heard))) }
+    }
+
+    /// Adds `/socket.io/` to a router. Its requests are held open: no time
+    /// limit and no compression may stand around them.
+    pub fn mount(&self, router: Router) -> Router {
+        let door = self.door.clone();
+        let answer = axum::routing::any(move |request| {
+            let door = door.clone();
+            async move { door.answer(request).await }
+        });
+        router.route("/socket.io/", answer.clone()).route("/socket.io", answer)
+    }
+
+    /// Hands out the log and watches over the sockets until told to stop.
+    ///
+    /// # Panics
+    ///
+    /// When called twice.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut heard = self.heard.lock().take().expect("a gateway runs once");
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = dispatch::run(&self.node, &mut heard) => {}
+            () = self.watch_tokens() => {}
+        }
+    }
+
+    /// Asks all sockets to come back, each at a moment of its own within
+    /// `spread`, cuts them, and lets no new one in. Returns when all are gone,
+    /// or will not go.
+    pub async fn drain(&self, spread: Duration) {
+        self.node.is_draining.store(true, Ordering::SeqCst);
+        let spread = u32::try_from(spread.as_millis()).unwrap_or(u32::MAX);
+        for session in self.node.board.all() {
+            let retry_after_ms = self.node.random.below(spread);
+            session.close(&Closing::come_back("server.restarting", retry_after_ms));
+        }
+        let deadline = Instant::now() + DRAIN_MAX;
+        while self.sockets() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Sockets that are open, whether they have said who they are or not.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        self.node.transports.count()
+    }
+
+    async fn watch_tokens(&self) {
+        let mut tick = tokio::time::interval(EXPIRY_LOOK);
+        loop {
+            tick.tick().await;
+            let Ok(then) = self.node.clock.now().checked_sub(TOKEN_GRACE) else { continue };
+            for session in self.node.board.expired(then) {
+                session.close(&Closing::come_back("auth.token_expired", 0));
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Events of clients: each is handed to the same service function that HTTP
+//! calls, one after the other for each socket, in the order they came.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sayso_access::Ctx;
+use sayso_kernel::{Fault, Kind};
+use serde_json::Value;
+
+use crate::limits::{INBOUND_TIME_MAX, INBOUND_WAITING_MAX};
+use crate::outbox::Packet;
+use crate::protocol::{Answer, TOO_MANY, UNKNOWN_EVENT, encode};
+use crate::session::Session;
+use crate::wire::AnswerLine;
+
+/// Works on one event of a client.
+pub type Handler =
+    Arc<dyn Fn(Ctx, Value) -> BoxFuture<'static, Result<Value, Fault>> + Send + Sync>;
+
+/// What clients may send, by name.
+#[derive(Clone, Default)]
+pub struct Inbound {
+    /// The handlers.
+    pub on: HashMap<&'static str, Handler>,
+}
+
+impl std::fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.on.keys()).finish()
+    }
+}
+
+/// An event of a client that has not been worked on.
+pub(crate) struct Asked {
+    pub(crate) name: String,
+    /// The first argument; null if there is none, or none that is JSON.
+    pub(crate) data: Value,
+    pub(crate) line: Box<dyn AnswerLine>,
+}
+
+/// Takes an event; it is worked on when those before it are done.
+pub(crate) fn take(session: &Arc<Session>, asked: Asked) {
+    let mut refused = None;
+    let was_working = session.with(|state| {
+        if state.asked.len() >= INBOUND_WAITING_MAX {
+            refused = Some(asked);
+            return true;
+        }
+        state.asked.push_back(asked);
+        std::mem::replace(&mut state.is_working, true)
+    });
+    if let Some(Asked { line, .. }) = refused {
+        answer(session, line, &Err(Fault::new(&TOO_MANY)), "");
+    } else if was_working == Some(false) {
+        tokio::spawn(work(Arc::clone(session)));
+    }
+}
+
+async fn work(session: Arc<Session>) {
+    loop {
+        let next = session.with(|state| {
+            let next = state.asked.pop_front();
+            state.is_working = next.is_some();
+            next
+        });
+        let Some(Some(Asked { name, data, line })) = next else { return };
+        let ctx = session.node.ctx(session.actor.clone(), session.origin.clone());
+        let request_id = ctx.correlation_id.to_string();
+        let outcome = handle(&session, ctx, &name, data).await;
+        if let Err(fault) = &outcome {
+            log(fault, &request_id, &name);
+        }
+        answer(&session, line, &outcome, &request_id);
+    }
+}
+
+/// Calls the handler in a task of its own: its panic is an answer, and not
+/// the end of this socket's events.
+async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<Value, Fault> {
+    let Some(handler) = session.node.inbound.on.get(name) else {
+        return Err(Fault::new(&UNKNOWN_EVENT));
+    };
+    let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
+    match tokio::spawn(work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(late)) => Err(Fault::unavailable(late)),
+        Err(panic) => Err(Fault::internal(panic)),
+    }
+}
+
+fn answer(
+    session: &Arc<Session>,
+    line: Box<dyn AnswerLine>,
+    outcome: &Result<Value, Fault>,
+    request_id: &str,
+) {
+    let body = encode(&Answer::of(outcome, request_id));
+    session.send(Packet::Answer(line, body));
+}
+
+/// Our own failures with everything that led to them, a client's mistakes for
+/// whoever asks for them.
+fn log(fault: &Fault, request_id: &str, name: &str) {
+    let mut chain = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(source) = cause {
+        chain = format!("{chain}: {source}");
+        cause = source.source();
+    }
+    match fault.kind() {
+        Kind::Internal => tracing::error!(request_id, event = name, fault = chain, "failed"),
+        Kind::Unavailable => tracing::warn!(request_id, event = name, fault = chain, "failed"),
+        _ => tracing::debug!(request_id, event = name, fault = chain, "refused"),
+    }
+}

@@ -1,0 +1,75 @@
+//! What all sockets of this node share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use sayso_access::{Actor, Ctx, Origin, Via};
+use sayso_events::{Hub, Log, Presence};
+use sayso_kernel::{Clock, Fault, Random, Timestamp};
+
+use crate::board::Board;
+use crate::inbound::Inbound;
+use crate::limits::{Limits, RETRY_AFTER_MS};
+use crate::session::Session;
+use crate::transport::Transports;
+
+/// A person whose token was accepted.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Who acts.
+    pub actor: Actor,
+    /// When the access token expires.
+    pub expires_at: Timestamp,
+}
+
+/// Says who a token belongs to, or refuses it: the same door as for HTTP.
+pub type Gate = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Verified, Fault>> + Send + Sync>;
+
+pub(crate) struct Node {
+    pub(crate) hub: Hub,
+    pub(crate) log: Log,
+    pub(crate) gate: Gate,
+    pub(crate) inbound: Inbound,
+    pub(crate) presence: Presence,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) limits: Limits,
+    pub(crate) board: Board,
+    pub(crate) transports: Arc<Transports>,
+    pub(crate) is_draining: AtomicBool,
+    pub(crate) next_id: AtomicU64,
+}
+
+impl Node {
+    /// The context of one event of a client.
+    pub(crate) fn ctx(&self, actor: Actor, origin: Origin) -> Ctx {
+        let mut ctx = Ctx::anonymous(Via::Socket, self.clock.clone(), self.random.clone());
+        ctx.origin = origin;
+        ctx.acting_as(actor)
+    }
+
+    pub(crate) fn new_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// When to come back, spread so that not all come at once.
+    pub(crate) fn retry_after_ms(&self) -> u32 {
+        RETRY_AFTER_MS + self.random.below(RETRY_AFTER_MS)
+    }
+
+    /// A socket is there: it is handed events from now on. Answers the code
+    /// of its session's end, if that came while it was let in.
+    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<String> {
+        self.presence.connected(session.actor.user_id);
+        metrics::gauge!("sayso_realtime_sockets").increment(1.0);
+        self.board.enter(session)
+    }
+
+    /// A socket is gone.
+    pub(crate) fn leave(&self, session: &Session, followed: &[String]) {
+        self.board.leave(session, followed);
+        metrics::gauge!("sayso_realtime_sockets").decrement(1.0);
+        self.presence.disconnected(session.actor.user_id);
+    }
+}

@@ -1,0 +1,297 @@
+//! The shapes on the wire, both ways (contract, chapter 5). Nothing else in
+//! this crate serialises.
+
+use std::sync::Arc;
+
+use sayso_access::{SessionId, TOKEN_MISSING, UserId};
+use sayso_events::{Attachment, Resume};
+use sayso_kernel::{Code, Fault, Kind, Timestamp};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::limits::{Limits, TOKEN_LEN_MAX};
+
+/// Names of the packets a client hears besides events.
+pub(crate) const READY: &str = "ready";
+pub(crate) const REPLAY: &str = "replay";
+pub(crate) const CLOSED: &str = "session.closed";
+pub(crate) const JOINED: &str = "stream.joined";
+pub(crate) const LEFT: &str = "stream.left";
+
+/// The `auth` of a connection cannot be read.
+pub const AUTH_UNPARSABLE: Code = Code::new(
+    "socket.auth_unparsable",
+    Kind::Malformed,
+    "The auth of a socket is {token, resume?: {epoch, position}}",
+);
+/// A client sent an event that the server does not know.
+pub const UNKNOWN_EVENT: Code =
+    Code::new("socket.unknown_event", Kind::NotFound, "There is no such event to send");
+/// A client sends faster than its events can be worked on.
+pub const TOO_MANY: Code =
+    Code::new("socket.too_many", Kind::TooMany, "Too many events of this socket wait");
+
+/// The codes declared here.
+pub const CODES: &[&Code] = &[&AUTH_UNPARSABLE, &UNKNOWN_EVENT, &TOO_MANY];
+
+/// Encodes a packet's one argument.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Arc<RawValue> {
+    let raw = serde_json::value::to_raw_value(value).expect("what is sent is plain JSON");
+    Arc::from(raw)
+}
+
+/// What a client says when it connects.
+#[derive(Debug)]
+pub(crate) struct Hello {
+    pub(crate) token: String,
+    pub(crate) resume: Option<Resume>,
+}
+
+impl Hello {
+    /// Reads `auth: {token, resume?}`. Fields it does not know are ignored.
+    pub(crate) fn parse(auth: &Value) -> Result<Self, Fault> {
+        let token = match &auth["token"] {
+            Value::Null => return Err(Fault::new(&TOKEN_MISSING)),
+            Value::String(token) if token.is_empty() => return Err(Fault::new(&TOKEN_MISSING)),
+            Value::String(token) if token.len() <= TOKEN_LEN_MAX => token.clone(),
+            _ => return Err(Fault::new(&AUTH_UNPARSABLE)),
+        };
+        Ok(Self { token, resume: resume(&auth["resume"])? })
+    }
+}
+
+fn resume(value: &Value) -> Result<Option<Resume>, Fault> {
+    match value {
+        Value::Null => Ok(None),
+        // Nothing is kept of what a client acknowledged: it begins anew, as
+        // one that comes from another history.
+        Value::String(word) if word == "acked" => {
+            Ok(Some(Resume { epoch: String::new(), position: 0 }))
+        }
+        Value::Object(cursor) => {
+            let epoch = cursor.get("epoch").and_then(Value::as_str);
+            let position = cursor.get("position").and_then(Value::as_i64);
+            match (epoch, position) {
+                (Some(epoch), Some(position)) if position >= 0 => {
+                    Ok(Some(Resume { epoch: epoch.to_owned(), position }))
+                }
+                _ => Err(Fault::new(&AUTH_UNPARSABLE)),
+            }
+        }
+        _ => Err(Fault::new(&AUTH_UNPARSABLE)),
+    }
+}
+
+/// The first packet of a socket.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ready<'a> {
+    user_id: UserId,
+    session_id: SessionId,
+    epoch: &'a str,
+    position: i64,
+    streams: Vec<Begin<'a>>,
+    recovered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    server_time: Timestamp,
+    limits: Shown,
+}
+
+/// A stream and where on it a socket begins.
+#[derive(Serialize)]
+struct Begin<'a> {
+    stream: &'a str,
+    seq: i64,
+    from: i64,
+}
+
+/// The limits a client may want to know.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    payload_max_bytes: usize,
+    queue_len_max: usize,
+    replay_batch: usize,
+    ping_interval_ms: u128,
+    ping_timeout_ms: u128,
+}
+
+/// Who is told that it is ready, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Greeted {
+    pub(crate) user: UserId,
+    pub(crate) session: SessionId,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Ready<'a> {
+    pub(crate) fn new(
+        who: Greeted,
+        attachment: &'a Attachment,
+        recovered: bool,
+        limits: &Limits,
+    ) -> Self {
+        let streams = attachment.streams.iter();
+        Self {
+            user_id: who.user,
+            session_id: who.session,
+            epoch: &attachment.epoch,
+            position: attachment.start,
+            streams: streams
+                .map(|at| Begin { stream: &at.stream, seq: at.seq, from: at.from })
+                .collect(),
+            recovered,
+            reason: attachment.refused,
+            server_time: who.now,
+            limits: Shown {
+                payload_max_bytes: limits.payload_max,
+                queue_len_max: limits.waiting_max,
+                replay_batch: limits.replay_batch,
+                ping_interval_ms: limits.ping_interval.as_millis(),
+                ping_timeout_ms: limits.ping_timeout.as_millis(),
+            },
+        }
+    }
+}
+
+/// Events of the past, oldest first.
+#[derive(Serialize)]
+pub(crate) struct Replay<'a> {
+    #[serde(serialize_with = "raw_all")]
+    pub(crate) events: &'a [Arc<RawValue>],
+    pub(crate) more: bool,
+}
+
+fn raw_all<S: Serializer>(events: &[Arc<RawValue>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(events.iter().map(|event| &**event))
+}
+
+/// The last packet of a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Closing {
+    pub(crate) code: String,
+    pub(crate) reconnect: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_ms: Option<u32>,
+}
+
+impl Closing {
+    /// The socket is wanted back.
+    pub(crate) fn come_back(code: &str, retry_after_ms: u32) -> Self {
+        Self { code: code.to_owned(), reconnect: true, retry_after_ms: Some(retry_after_ms) }
+    }
+
+    /// The socket is to stay away.
+    pub(crate) fn stay_away(code: &str) -> Self {
+        Self { code: code.to_owned(), reconnect: false, retry_after_ms: None }
+    }
+}
+
+/// A stream begins while connected, after `seq`.
+#[derive(Serialize)]
+pub(crate) struct Joined<'a> {
+    stream: &'a str,
+    seq: i64,
+    volatile: bool,
+}
+
+impl<'a> Joined<'a> {
+    pub(crate) fn new(stream: &'a str, seq: i64) -> Self {
+        Self { stream, seq, volatile: true }
+    }
+}
+
+/// A stream ends while connected.
+#[derive(Serialize)]
+pub(crate) struct Left<'a> {
+    stream: &'a str,
+    volatile: bool,
+}
+
+impl<'a> Left<'a> {
+    pub(crate) fn new(stream: &'a str) -> Self {
+        Self { stream, volatile: true }
+    }
+}
+
+/// The answer to an event of the client.
+#[derive(Serialize)]
+pub(crate) struct Answer<'a> {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    /// The problem object, as HTTP answers it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporary: Option<bool>,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn of(outcome: &'a Result<Value, Fault>, request_id: &str) -> Self {
+        match outcome {
+            Ok(data) => Self { ok: true, data: Some(data), error: None, temporary: None },
+            Err(fault) => Self {
+                ok: false,
+                data: None,
+                error: Some(sayso_web::problem::body(fault, Some(request_id))),
+                temporary: Some(fault.kind().is_temporary()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_without_a_token_is_told_so_and_one_with_nonsense_too() {
+        let code = |auth: Value| Hello::parse(&auth).unwrap_err().code().name;
+
+        assert_eq!(code(json!(null)), "auth.token_missing");
+        assert_eq!(code(json!({"token": ""})), "auth.token_missing");
+        assert_eq!(code(json!({"token": 7})), "socket.auth_unparsable");
+        assert_eq!(code(json!({"token": "t", "resume": {"epoch": "e"}})), "socket.auth_unparsable");
+        assert_eq!(
+            code(json!({"token": "t", "resume": {"epoch": "e", "position": -1}})),
+            "socket.auth_unparsable"
+        );
+    }
+
+    #[test]
+    fn a_cursor_is_read_and_unknown_fields_are_ignored() {
+        let auth = json!({"token": "t", "resume": {"epoch": "e", "position": 7, "x": 1}, "y": 2});
+
+        let hello = Hello::parse(&auth).unwrap();
+
+        assert_eq!(hello.resume, Some(Resume { epoch: "e".into(), position: 7 }));
+    }
+
+    #[test]
+    fn answers_have_the_shape_that_clients_expect() {
+        let done = Ok(json!({"id": 1}));
+        let refused = Err(Fault::new(&TOO_MANY));
+
+        assert_eq!(encode(&Answer::of(&done, "r")).get(), r#"{"ok":true,"data":{"id":1}}"#);
+        let answer: Value = serde_json::from_str(encode(&Answer::of(&refused, "r")).get()).unwrap();
+        assert_eq!(answer["ok"], json!(false));
+        assert_eq!(answer["temporary"], json!(true));
+        assert_eq!(answer["error"]["code"], "socket.too_many");
+        assert_eq!(answer["error"]["requestId"], "r");
+    }
+
+    #[test]
+    fn events_of_the_past_pass_through_as_they_were_encoded() {
+        let event = encode(&json!({"position": 1}));
+
+        let packet = encode(&Replay { events: &[event], more: false });
+
+        assert_eq!(packet.get(), r#"{"events":[{"position":1}],"more":false}"#);
+    }
+}

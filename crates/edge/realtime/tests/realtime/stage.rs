@@ -1,0 +1,262 @@
+//! A gateway on a loopback port, with people whose tokens name them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use sayso_access::{Actor, Role, SessionId};
+use sayso_db::{Effect, Fact, FactKind, Stream};
+use sayso_events::{Log, Presence};
+use sayso_kernel::{Code, Fault, Kind};
+use sayso_realtime::{Gate, Gateway, GatewayParts, Inbound, Verified};
+use sayso_testkit::{Client, Node, Sockets, TestCtx, TestDatabase, until};
+use sayso_web::stack::{Settings, Sources};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+
+const EXPIRED: Code = Code::new("auth.token_expired", Kind::Unauthenticated, "expired");
+const REVOKED: Code = Code::new("auth.session_revoked", Kind::Unauthenticated, "revoked");
+const INVALID: Code = Code::new("auth.token_invalid", Kind::Unauthenticated, "invalid");
+
+static HAPPENED: FactKind = FactKind {
+    name: "it.happened",
+    is_event: true,
+    is_audited: false,
+    stream: "any",
+    summary: "Something happened.",
+};
+
+/// Everything of one test.
+pub(crate) struct Stage {
+    pub(crate) database: TestDatabase,
+    pub(crate) gateway: Gateway,
+    pub(crate) presence: Presence,
+    pub(crate) address: SocketAddr,
+    pub(crate) ctx: TestCtx,
+    /// While set, nobody's token can be checked.
+    pub(crate) is_gate_away: Arc<AtomicBool>,
+    stop: CancellationToken,
+    node: Node,
+    /// How many facts were committed here; the log has no others.
+    facts: AtomicI64,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(Inbound::default(), |_| ()).await
+    }
+
+    pub(crate) async fn with(
+        inbound: Inbound,
+        adjust: impl FnOnce(&mut sayso_config::Realtime),
+    ) -> Self {
+        let database = TestDatabase::new().await;
+        let node = Node::start(database.db());
+        let ctx = TestCtx::new();
+        let mut settings = sayso_config::Realtime::default();
+        adjust(&mut settings);
+        let presence = Presence::default();
+        let is_gate_away = Arc::<AtomicBool>::default();
+        let gateway = Gateway::new(GatewayParts {
+            hub: node.hub.clone(),
+            log: Log::new(database.db().clone()),
+            gate: gate(&ctx, &is_gate_away),
+            inbound,
+            presence: presence.clone(),
+            clock: ctx.clock.clone(),
+            random: ctx.random.clone(),
+            settings,
+        });
+        let stop = CancellationToken::new();
+        let address = serve(&gateway, &ctx, &stop).await;
+        let running = gateway.clone();
+        let until_stopped = stop.clone();
+        tokio::spawn(async move { running.run(until_stopped).await });
+        Self {
+            database,
+            gateway,
+            presence,
+            address,
+            ctx,
+            is_gate_away,
+            stop,
+            node,
+            facts: AtomicI64::new(0),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A person with a token.
+    pub(crate) fn person(&self) -> Person {
+        let actor = self.ctx.actor(Role::Staff);
+        let token = format!("{}/{}", actor.user_id, actor.session_id);
+        Person { client: self.client_with(&token), token, actor }
+    }
+
+    /// Somebody with whatever token.
+    pub(crate) fn client_with(&self, token: &str) -> Client {
+        let mut client = Client::anonymous(&self.url());
+        client.login = json!({ "accessToken": token, "refreshToken": "none", "expiresIn": 900 });
+        client
+    }
+
+    /// Commits one fact on `stream`.
+    pub(crate) async fn happen(&self, stream: &Stream, effects: &[Effect]) {
+        self.happen_often(stream, effects, 1, "").await;
+    }
+
+    /// Commits many in one transaction, each with `padding`.
+    pub(crate) async fn happen_often(
+        &self,
+        stream: &Stream,
+        effects: &[Effect],
+        times: usize,
+        padding: &str,
+    ) {
+        let (stream, effects, padding) = (stream.clone(), effects.to_vec(), padding.to_owned());
+        let ctx = self.ctx.system();
+        let written = self.database.db().transaction(&ctx, async move |tx, _| {
+            for n in 0..times {
+                let data = json!({ "n": n, "padding": padding });
+                let fact = Fact::event(&HAPPENED, vec![stream.clone()], 1, &data);
+                tx.emit(effects.iter().cloned().fold(fact, Fact::effect));
+            }
+            Ok(())
+        });
+        written.await.expect("the facts are written");
+        self.facts.fetch_add(i64::try_from(times).expect("not so many"), Ordering::SeqCst);
+    }
+
+    /// Waits until the node has applied everything that was committed here.
+    pub(crate) async fn settle(&self) {
+        self.node.hub.wait_for(self.facts.load(Ordering::SeqCst)).await;
+    }
+
+    /// Waits until the node has no sockets any more, of whatever kind.
+    pub(crate) async fn until_empty(&self) {
+        until("no socket is left", SOON, async || (self.gateway.sockets() == 0).then_some(()))
+            .await;
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Somebody who may connect.
+pub(crate) struct Person {
+    pub(crate) client: Client,
+    pub(crate) token: String,
+    pub(crate) actor: Actor,
+}
+
+impl Person {
+    pub(crate) fn stream(&self) -> Stream {
+        Stream::User(self.actor.user_id)
+    }
+
+    pub(crate) fn follow(&self, stream: &Stream) -> Effect {
+        Effect::Follow { user: self.actor.user_id, stream: stream.to_string() }
+    }
+
+    pub(crate) fn unfollow(&self, stream: &Stream) -> Effect {
+        Effect::Unfollow { user: self.actor.user_id, stream: stream.to_string() }
+    }
+}
+
+/// Tokens name the person and the session; some words are refused.
+fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>) -> Gate {
+    let (ctx, is_away) = (ctx.clone(), Arc::clone(is_away));
+    Arc::new(move |token| {
+        let checked = if is_away.load(Ordering::SeqCst) {
+            Err(Fault::unavailable("the database is away"))
+        } else {
+            check(&ctx, &token)
+        };
+        Box::pin(std::future::ready(checked))
+    })
+}
+
+fn check(ctx: &TestCtx, token: &str) -> Result<Verified, Fault> {
+    let (user, session) = match token {
+        "expired" => return Err(Fault::new(&EXPIRED)),
+        "revoked" => return Err(Fault::new(&REVOKED)),
+        _ => token.split_once('/').ok_or_else(|| Fault::new(&INVALID))?,
+    };
+    let mut actor = ctx.actor(Role::Staff);
+    actor.user_id = user.parse().map_err(|_| Fault::new(&INVALID))?;
+    actor.session_id = SessionId(session.parse().map_err(|_| Fault::new(&INVALID))?);
+    let expires_at = ctx.clock.now() + Duration::from_secs(900);
+    Ok(Verified { actor, expires_at })
+}
+
+async fn serve(gateway: &Gateway, ctx: &TestCtx, stop: &CancellationToken) -> SocketAddr {
+    let settings = Settings { held_open: vec!["/socket.io/".to_owned()], ..Settings::default() };
+    let sources = Sources {
+        clock: ctx.clock.clone(),
+        random: ctx.random.clone(),
+        position: Arc::new(|| None),
+    };
+    let app = sayso_web::stack::wrap(gateway.mount(Router::new()), &settings, sources);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(sayso_web::serve(listener, app, Default::default(), stop.clone()));
+    address
+}
+
+pub(crate) fn channel() -> Stream {
+    Stream::Channel(Uuid::from_u128(77))
+}
+
+/// What a client that watches the numbers would say of what a socket heard:
+/// nothing is missing, nothing is there twice, everything is in order.
+/// Answers the last position.
+pub(crate) fn assert_no_hole(sockets: &Sockets, id: &str) -> i64 {
+    let mut last = std::collections::HashMap::<String, i64>::new();
+    let mut position = 0;
+    for heard in sockets.heard(id) {
+        let body = &heard.payload;
+        match heard.event.as_str() {
+            "ready" => {
+                for at in body["streams"].as_array().expect("streams") {
+                    last.insert(name(at), number(at, "seq"));
+                }
+                position = number(body, "position");
+            }
+            "stream.joined" => {
+                last.insert(name(body), number(body, "seq"));
+            }
+            "stream.left" => {
+                last.remove(&name(body));
+            }
+            _ if body["position"].is_i64() => {
+                let stream = name(body);
+                let seq = last.get_mut(&stream).unwrap_or_else(|| panic!("{stream}: {body}"));
+                assert_eq!(number(body, "seq"), *seq + 1, "{id}: {stream} after {seq}: {body}");
+                *seq += 1;
+                assert!(number(body, "position") > position, "{id}: out of order: {body}");
+                position = number(body, "position");
+            }
+            _ => {}
+        }
+    }
+    position
+}
+
+fn name(value: &Value) -> String {
+    value["stream"].as_str().expect("a stream").to_owned()
+}
+
+fn number(value: &Value, field: &str) -> i64 {
+    value[field].as_i64().unwrap_or_else(|| panic!("no {field} in {value}"))
+}
