@@ -1,0 +1,34 @@
+# Every task of the project, each a few lines over cargo and scripts/.
+.PHONY: run test lint fmt golden faults ci
+
+# The whole product on one machine, with a demo company.
+run:
+	scripts/install-system run
+	cargo build --release -p sayso
+	SAYSO_DATA_DIR=$${SAYSO_DATA_DIR:-$$(scripts/data-dir)} exec target/release/sayso serve --demo
+
+# Every test, with a PostgreSQL and a Redis of their own.
+test:
+	scripts/test
+
+# The tests that break something on purpose (modules named `faults`), in their
+# full form; the results go into docs/testing.md.
+faults:
+	scripts/faults
+
+# What needs no server: formatting, lints, documentation.
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items
+
+fmt:
+	cargo fmt --all
+
+# The reviewed outputs in golden/, written anew.
+golden:
+	cargo xtask golden
+
+# What must be green before a change is merged.
+ci:
+	.ci/run

@@ -1,0 +1,57 @@
+//! A company of four at a real server.
+
+use sayso_testkit::{Client, Process, ProcessSetup};
+use serde_json::json;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// A server with a CEO, a manager and two of the staff.
+pub struct Company {
+    pub server: Process,
+    pub ceo: Client,
+    pub manager: Client,
+    pub ann: Client,
+    pub bob: Client,
+}
+
+impl Company {
+    /// Starts the server and lets everybody in: the first by the operator, the
+    /// others by the CEO.
+    pub async fn found(setup: ProcessSetup) -> Self {
+        let server = Process::start(setup).await;
+        let args = ["user", "create", "--role", "ceo", "--email", "ceo@example.com"];
+        let args = [&args[..], &["--name", "Cleo", "--password-stdin"]].concat();
+        server.run(&args, PASSWORD).await;
+        let url = server.url();
+        let ceo = Client::login(&url, "ceo@example.com", PASSWORD).await;
+        let manager = hire(&ceo, "Mona", "manager").await;
+        let ann = hire(&ceo, "Ann", "staff").await;
+        let bob = hire(&ceo, "Bob", "staff").await;
+        Self { server, ceo, manager, ann, bob }
+    }
+
+    pub fn everybody(&self) -> [(&'static str, &Client); 4] {
+        [("ceo", &self.ceo), ("manager", &self.manager), ("ann", &self.ann), ("bob", &self.bob)]
+    }
+}
+
+/// Creates a person and logs them in.
+pub async fn hire(ceo: &Client, name: &str, role: &str) -> Client {
+    let email = format!("{}@example.com", name.to_lowercase());
+    let body = json!({ "email": email, "name": name, "role": role, "password": PASSWORD });
+    ceo.post("/api/users", body).await.expect(201);
+    Client::login(ceo.base(), &email, PASSWORD).await
+}
+
+/// Creates a private channel and adds people to it; answers its id.
+pub async fn open_channel(owner: &Client, name: &str, others: &[&Client]) -> String {
+    let body = json!({ "name": name, "kind": "private" });
+    let channel = owner.post("/api/channels", body).await.expect(201);
+    let id = channel["id"].as_str().unwrap().to_owned();
+    if !others.is_empty() {
+        let add: Vec<&str> = others.iter().map(|person| person.user_id()).collect();
+        let path = format!("/api/channels/{id}/members");
+        owner.post(&path, json!({ "add": add })).await.expect(200);
+    }
+    id
+}

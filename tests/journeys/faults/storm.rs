@@ -1,0 +1,289 @@
+//! A company at work while its server and its database are killed under it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::Method;
+use sayso_db::Db;
+use sayso_db::managed::{Managed, ManagedOptions};
+use sayso_db::tokio_postgres::Config;
+use sayso_kernel::Random;
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, until};
+use tokio::time::{sleep, sleep_until};
+
+use super::judge::{Evidence, Subscriber};
+use super::writer::{Memory, Writer};
+use crate::company::{Company, open_channel};
+use crate::team::logged;
+use crate::truth::{Logged, Truth};
+
+/// What is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Server,
+    Database,
+}
+
+/// How a storm goes.
+pub struct Storm {
+    pub setup: ProcessSetup,
+    /// In which way the server is broken on purpose, once the company stands.
+    pub mutant: Option<&'static str>,
+    /// Where the truth is; `None` when the server runs a database of its own.
+    pub database: Option<Config>,
+    /// When what is killed.
+    pub kills: Vec<(Duration, Target)>,
+    pub length: Duration,
+    pub writers: usize,
+    pub sockets: usize,
+    pub seed: u64,
+}
+
+/// What a storm leaves behind.
+pub struct Aftermath {
+    pub evidence: Evidence,
+    /// From each kill of the server to its next 2xx.
+    pub recoveries: Vec<Duration>,
+    /// The longest that a client was away.
+    pub slowest_return: Duration,
+}
+
+/// Writes of one writer come this far apart.
+const PAUSE: Duration = Duration::from_millis(80);
+/// A client that is away misses so many events of others,
+const MISSED: i64 = 5;
+/// but is not away for longer than this,
+const AWAY_MAX: Duration = Duration::from_millis(1500);
+/// and the next one leaves after this.
+const BETWEEN: Duration = Duration::from_millis(100);
+/// How long the last events may need to arrive at everybody.
+const HEARD_WITHIN: Duration = Duration::from_secs(15);
+
+impl Storm {
+    pub async fn rage(self) -> Aftermath {
+        let mut company = Company::found(self.setup.clone()).await;
+        let channels = channels(&company).await;
+        if let Some(mutant) = self.mutant {
+            company.server.stop().await;
+            company.server.set("SAYSO_MUTANT", mutant);
+            company.server.restart().await;
+        }
+        let config = match self.database {
+            Some(config) => config,
+            None => managed(&company.server.data_dir()).await,
+        };
+        // Everybody follows the channels before the first socket asks.
+        Truth::of(&config).await.settle().await;
+        let sockets = Arc::new(Sockets::brief());
+        let subscribers = connect(&company, &sockets, self.sockets).await;
+
+        let started = Instant::now();
+        let end = started + self.length;
+        let random = Random::seeded(self.seed);
+        let writers: Vec<_> = (0..self.writers)
+            .map(|turn| {
+                let person = company.everybody()[turn % 4].1.clone();
+                let writer = Writer {
+                    name: format!("writer-{turn}"),
+                    person,
+                    channel: channels[turn % channels.len()].clone(),
+                    pause: PAUSE,
+                    random: random.clone(),
+                };
+                tokio::spawn(writer.run(end))
+            })
+            .collect();
+        let names = subscribers.iter().map(|one| one.name.clone()).collect();
+        tokio::spawn(leave_in_turn(Arc::clone(&sockets), names, end));
+        let recoveries = kill_all(&mut company, &self.kills, started).await;
+        let mut memory = Memory::default();
+        for writer in writers {
+            memory.add(writer.await.unwrap());
+        }
+        let faults = self.kills.len();
+        let evidence = collect(&config, &sockets, subscribers, memory, faults).await;
+        let names = evidence.subscribers.iter().map(|one| one.name.as_str());
+        let slowest_return = names.map(|name| longest_absence(&sockets, name)).max();
+        Aftermath { evidence, recoveries, slowest_return: slowest_return.unwrap_or_default() }
+    }
+}
+
+/// One for everybody, and one that only two are in.
+async fn channels(company: &Company) -> Vec<String> {
+    let Company { ceo, manager, ann, bob, .. } = company;
+    // Every writer must be in the channel it writes to.
+    let all = open_channel(ceo, "all hands", &[manager, ann, bob]).await;
+    let twin = open_channel(ceo, "all ears", &[manager, ann, bob]).await;
+    vec![all, twin]
+}
+
+/// Connects sockets of everybody in turn, each fourth over polling.
+async fn connect(company: &Company, sockets: &Sockets, count: usize) -> Vec<Subscriber> {
+    let mut subscribers = Vec::new();
+    for turn in 0..count {
+        let (name, person) = company.everybody()[turn % 4];
+        let name = format!("{name} {turn}");
+        let transport = if turn % 4 == 1 { "polling" } else { "websocket" };
+        let connect = Connect { id: &name, person, transports: &[transport], resume: None };
+        let ready = sockets.connect_and_wait(&connect).await;
+        let streams = ready["streams"].as_array().unwrap().iter();
+        subscribers.push(Subscriber {
+            began: ready["position"].as_i64().unwrap(),
+            streams: streams.map(|one| one["stream"].as_str().unwrap().to_owned()).collect(),
+            heard: Vec::new(),
+            reconnects: 0,
+            restarted: 0,
+            name,
+        });
+    }
+    subscribers
+}
+
+/// Takes one client after the other out of reach while the others go on and
+/// the server lives, each until it has certainly missed something.
+async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Instant) {
+    for turn in 0.. {
+        let (name, other) = (&names[turn % names.len()], &names[(turn + 1) % names.len()]);
+        if Instant::now() + AWAY_MAX > end {
+            return;
+        }
+        let before = sockets.last_position(other);
+        sockets.leave(name);
+        let left = Instant::now();
+        while sockets.last_position(other) < before + MISSED && left.elapsed() < AWAY_MAX {
+            sleep(PAUSE).await;
+        }
+        sockets.come_back(name);
+        sleep(BETWEEN).await;
+    }
+}
+
+/// Kills what is to be killed, when it is to be; starts the server again at
+/// once, and measures until its next 2xx.
+async fn kill_all(
+    company: &mut Company,
+    kills: &[(Duration, Target)],
+    started: Instant,
+) -> Vec<Duration> {
+    let mut recoveries = Vec::new();
+    for (after, target) in kills {
+        sleep_until((started + *after).into()).await;
+        match target {
+            Target::Server => {
+                company.server.kill9();
+                let killed = Instant::now();
+                company.server.restart().await;
+                recoveries.push(killed.elapsed());
+            }
+            Target::Database => {
+                let pid = postmaster(&company.server.data_dir()).await;
+                kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+                let url = company.server.url();
+                await_death(pid).await;
+                until("the server to heal by itself", Duration::from_secs(15), async || {
+                    let asked = Client::anonymous(&url).request(Method::GET, "/health/ready");
+                    let answer = sayso_testkit::read(asked).await;
+                    answer.is_ok_and(|reply| reply.status.is_success()).then_some(())
+                })
+                .await;
+            }
+        }
+    }
+    recoveries
+}
+
+/// The server's own database, which runs as a child of the server.
+async fn postmaster(data_dir: &Path) -> i32 {
+    until("the pid of PostgreSQL", Duration::from_secs(5), async || pid_below(data_dir)).await
+}
+
+fn pid_below(folder: &Path) -> Option<i32> {
+    let pid = std::fs::read_to_string(folder.join("postmaster.pid"));
+    if let Some(pid) = pid.ok().and_then(|text| text.lines().next()?.parse().ok()) {
+        return Some(pid);
+    }
+    let folders = std::fs::read_dir(folder).ok()?.flatten();
+    folders.filter(|entry| entry.path().is_dir()).find_map(|entry| pid_below(&entry.path()))
+}
+
+async fn await_death(pid: i32) {
+    until("PostgreSQL to be gone", Duration::from_secs(5), async || {
+        kill(Pid::from_raw(pid), None).is_err().then_some(())
+    })
+    .await;
+}
+
+/// The way to the managed database of a running server.
+async fn managed(data_dir: &Path) -> Config {
+    let options = ManagedOptions { data_dir: data_dir.to_owned(), pg_bin: None };
+    Managed::attach(options, &Random::from_os()).await.unwrap().app_config()
+}
+
+async fn collect(
+    config: &Config,
+    sockets: &Sockets,
+    mut subscribers: Vec<Subscriber>,
+    memory: Memory,
+    faults: usize,
+) -> Evidence {
+    let truth = Truth::of(config).await;
+    truth.settle().await;
+    let log = truth.log().await;
+    for subscriber in &mut subscribers {
+        await_last(sockets, subscriber, &log).await;
+        subscriber.heard = sockets.events(&subscriber.name).iter().map(logged).collect();
+        let readies = sockets.heard(&subscriber.name).into_iter();
+        let readies: Vec<_> = readies.filter(|heard| heard.event == "ready").skip(1).collect();
+        subscriber.reconnects = readies.len();
+        subscriber.restarted =
+            readies.iter().filter(|ready| ready.payload["recovered"] != true).count();
+    }
+    let limits = sayso_db::DbLimits::from(&sayso_config::Database::default());
+    let db = Db::new(config.clone(), &limits).unwrap();
+    Evidence {
+        acked: memory.acked,
+        unanswered: memory.unanswered,
+        stored: truth.messages().await,
+        without_event: truth.messages_without_one_event().await,
+        log,
+        subscribers,
+        faults,
+        wrong_answers: memory.wrong,
+        wrong_log: sayso_testkit::judge::log(&db).await.unwrap(),
+    }
+}
+
+/// Waits until the last event has come, or will not come any more: whether it
+/// came is for the judge to say.
+async fn await_last(sockets: &Sockets, subscriber: &Subscriber, log: &[Logged]) {
+    let last = log.iter().rev().find(|event| subscriber.streams.contains(&event.stream));
+    let Some(last) = last else { return };
+    let given_up = Instant::now() + HEARD_WITHIN;
+    until("the last event", HEARD_WITHIN * 2, async || {
+        let has_come = sockets.last_position(&subscriber.name) >= last.position;
+        (has_come || Instant::now() > given_up).then_some(())
+    })
+    .await;
+    if sockets.last_position(&subscriber.name) < last.position {
+        eprintln!("{} did not hear the last event:", subscriber.name);
+        for heard in sockets.heard(&subscriber.name).iter().filter(|heard| !heard.is_event()) {
+            eprintln!("  {} {} {}", heard.at, heard.event, heard.payload);
+        }
+    }
+}
+
+/// From a disconnect to the next `ready`.
+fn longest_absence(sockets: &Sockets, name: &str) -> Duration {
+    let (mut left, mut longest) = (None, 0);
+    for heard in sockets.heard(name) {
+        match heard.event.as_str() {
+            "disconnect" => left = Some(heard.at),
+            "ready" => longest = longest.max(left.take().map_or(0, |left| heard.at - left)),
+            _ => {}
+        }
+    }
+    Duration::from_millis(u64::try_from(longest).unwrap_or(0))
+}

@@ -1,0 +1,15 @@
+//! Journeys through the whole system: the real binary, a real PostgreSQL, the
+//! official Socket.IO client.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod cast;
+mod company;
+mod consumer;
+mod contract;
+mod faults;
+mod listening;
+mod one_commit;
+mod team;
+mod truth;
+mod work;

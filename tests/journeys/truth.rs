@@ -1,0 +1,98 @@
+//! What is in the database: the truth that everything else is held against.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sayso_db::tokio_postgres::{Client, Config, NoTls};
+use sayso_testkit::until;
+use uuid::Uuid;
+
+/// How long the sequencer may need at the end.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// An event on one of its streams.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    pub stream: String,
+    pub seq: i64,
+    pub position: i64,
+    pub id: Uuid,
+    pub kind: String,
+}
+
+/// A message as it stands in its table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub id: Uuid,
+    pub content: String,
+}
+
+/// Reads the database directly.
+pub struct Truth(Client);
+
+impl Truth {
+    pub async fn of(config: &Config) -> Self {
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        Self(client)
+    }
+
+    /// Waits until everything committed has its number.
+    pub async fn settle(&self) {
+        until("an empty outbox", SETTLED_WITHIN, async || {
+            let waiting = self.0.query_one("SELECT count(*) FROM outbox", &[]).await.unwrap();
+            (waiting.get::<_, i64>(0) == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// The whole log, stream by stream.
+    pub async fn log(&self) -> Vec<Logged> {
+        let sql = "SELECT s.stream, s.seq, s.position, e.fact_id, e.type
+                   FROM event_streams s JOIN event_log e USING (position)
+                   ORDER BY s.position, s.stream";
+        let rows = self.0.query(sql, &[]).await.unwrap();
+        rows.iter()
+            .map(|row| Logged {
+                stream: row.get(0),
+                seq: row.get(1),
+                position: row.get(2),
+                id: row.get(3),
+                kind: row.get(4),
+            })
+            .collect()
+    }
+
+    /// All messages.
+    pub async fn messages(&self) -> Vec<Stored> {
+        let rows = self.0.query("SELECT id, content FROM messages", &[]).await.unwrap();
+        rows.iter().map(|row| Stored { id: row.get(0), content: row.get(1) }).collect()
+    }
+
+    /// Messages that have no event, or several.
+    pub async fn messages_without_one_event(&self) -> i64 {
+        let sql = "SELECT count(*) FROM messages m
+                   LEFT JOIN (SELECT data->>'id' AS id, count(*) AS times FROM event_log
+                              WHERE type = 'message.sent' GROUP BY 1) e ON e.id = m.id::text
+                   WHERE e.times IS DISTINCT FROM 1";
+        self.0.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Since which position a person follows which channel.
+    pub async fn follows(&self, person: &str) -> HashMap<String, i64> {
+        let person: Uuid = person.parse().unwrap();
+        let sql = "SELECT stream, since_position FROM follows WHERE user_id = $1";
+        let rows = self.0.query(sql, &[&person]).await.unwrap();
+        let mut follows: HashMap<String, i64> =
+            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        follows.insert("company".to_owned(), 0);
+        follows.insert(format!("user:{person}"), 0);
+        follows
+    }
+
+    /// The number of rows of a table.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        self.0.query_one(&sql, &[]).await.unwrap().get(0)
+    }
+}
