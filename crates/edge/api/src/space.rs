@@ -31,6 +31,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_channels::routes::router())
         .merge(sayso_messages::routes::router())
         .merge(sayso_tasks::routes::router())
+        .merge(sayso_notifications::routes::router())
         .merge(sayso_search::routes::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)

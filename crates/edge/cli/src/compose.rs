@@ -13,6 +13,7 @@ use sayso_config::Settings;
 use sayso_events::{AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random};
+use sayso_notifications::worker::Worker;
 use sayso_realtime::{Gateway, GatewayParts};
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
@@ -118,6 +119,8 @@ async fn start_on(
     let gateway = gateway(&app, settings, &auth);
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
+    let AppState { db, hub, clock, random, .. } = app.clone();
+    background.spawn(Worker::new(&db, hub, clock, random).run(stop_background.clone()));
     let metrics = MetricsText::install();
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
     let readiness = Readiness::default();
