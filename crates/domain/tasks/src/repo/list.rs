@@ -11,14 +11,16 @@ use sayso_db::{DbError, Queries, Sql};
 use sayso_kernel::page;
 use uuid::Uuid;
 
-use super::{columns, reports, task};
+use super::{columns, in_sight, reports, task};
 use crate::filter::{Sort, SortKey, TaskFilter};
 use crate::model::Task;
 
 /// Who sees `t`, and what all filters say.
 macro_rules! fits {
     () => {
-        "(t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
+        concat!(
+            in_sight!(),
+            " AND (t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
                OR t.channel_id IN (
                    SELECT c.id FROM channels c WHERE c.kind = 'public'
                    UNION ALL
@@ -39,6 +41,7 @@ macro_rules! fits {
                coalesce(t.due_date < $11, false) AND t.status NOT IN ('done', 'cancelled')))
           AND ($12::boolean IS NULL OR t.blocked = $12)
           AND ($13::timestamptz IS NULL OR t.updated_at >= $13)"
+        )
     };
 }
 
