@@ -1,6 +1,7 @@
 //! Messages: what people say in channels.
 //!
-//! Tables: `messages`. Events: `message.sent`, on the channel's stream.
+//! Tables: `messages`. Events: `message.sent` and `message.edited`, on the
+//! channel's stream.
 //! Neighbours: below `channels`, whose membership decides who may read and
 //! send; beside `tasks`.
 

@@ -2,19 +2,52 @@
 
 use jiff::Timestamp;
 use sayso_access::{Ctx, UserId};
-use sayso_channels::ChannelId;
+use sayso_channels::repo::Standing;
+use sayso_channels::{ChannelId, ChannelKind, MemberRole};
 use sayso_db::{Db, DbError, Fact, Queries, Row, Sql, Tx, change_with_fact};
 use sayso_kernel::{Fault, page};
 use uuid::Uuid;
 
 use crate::model::{Message, MessageId};
 
+/// The columns of a message, in the order in which [`message`] reads them.
 macro_rules! columns {
-    () => {
-        "id, channel_id, sender_id, content, thread_id, client_id, mentions, reactions, task_id, \
-         metadata, edited_at, created_at, version, revision"
+    ($of:literal) => {
+        concat!(
+            $of,
+            ".id, ",
+            $of,
+            ".channel_id, ",
+            $of,
+            ".sender_id, ",
+            $of,
+            ".content, ",
+            $of,
+            ".thread_id, ",
+            $of,
+            ".client_id, ",
+            $of,
+            ".mentions, ",
+            $of,
+            ".reactions, ",
+            $of,
+            ".task_id, ",
+            $of,
+            ".metadata, ",
+            $of,
+            ".edited_at, ",
+            $of,
+            ".created_at, ",
+            $of,
+            ".version, ",
+            $of,
+            ".revision"
+        )
     };
 }
+
+/// How many they are.
+const MESSAGE_COLUMNS: usize = 14;
 
 const INSERT: Sql = Sql::new(
     "messages.insert",
@@ -49,15 +82,40 @@ const THREAD: Sql = Sql::new(
      WHERE id = $1 AND channel_id = $2 AND thread_id IS NULL AND deleted_at IS NULL FOR SHARE",
 );
 
+/// What the reader `$2` is in the message's channel, read with a message.
 const LOOKUP: Sql = Sql::new(
     "messages.lookup",
     concat!(
         "SELECT ",
-        columns!(),
-        " FROM messages WHERE id = $1 AND deleted_at IS NULL
-           AND EXISTS (SELECT 1 FROM channel_members m
-                       JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
-                       WHERE m.channel_id = messages.channel_id AND m.user_id = $2)"
+        columns!("m"),
+        ", c.kind, c.archived, cm.role FROM messages m
+         JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
+         LEFT JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = $2
+         WHERE m.id = $1 AND m.deleted_at IS NULL"
+    ),
+);
+
+/// Whatever is done to a message rests on its channel and on the membership of
+/// who does it; all three are held until the write commits.
+const HOLD: Sql = Sql::new(
+    "messages.hold",
+    concat!(
+        "SELECT ",
+        columns!("m"),
+        ", c.kind, c.archived, cm.role FROM messages m
+         JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
+         JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = $2
+         WHERE m.id = $1 AND m.deleted_at IS NULL
+         FOR SHARE OF c, cm FOR UPDATE OF m"
+    ),
+);
+
+const LINK_TASK: Sql = Sql::new(
+    "messages.link_task",
+    concat!(
+        "UPDATE messages m SET task_id = $2, updated_at = $3, revision = m.revision + 1
+         WHERE m.id = $1 RETURNING ",
+        columns!("m")
     ),
 );
 
@@ -65,11 +123,11 @@ const LIST: Sql = Sql::new(
     "messages.list",
     concat!(
         "SELECT ",
-        columns!(),
-        " FROM messages
-         WHERE channel_id = $1 AND deleted_at IS NULL
-           AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
-         ORDER BY created_at DESC, id DESC LIMIT $4"
+        columns!("m"),
+        " FROM messages m
+         WHERE m.channel_id = $1 AND m.deleted_at IS NULL
+           AND ($2::timestamptz IS NULL OR (m.created_at, m.id) < ($2, $3))
+         ORDER BY m.created_at DESC, m.id DESC LIMIT $4"
     ),
 );
 
@@ -77,7 +135,7 @@ const LIST: Sql = Sql::new(
 /// the real schema.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    vec![&INSERT, &SEND, &THREAD, &LOOKUP, &LIST]
+    vec![&INSERT, &SEND, &THREAD, &LOOKUP, &HOLD, &LINK_TASK, &LIST]
 }
 
 pub(crate) async fn insert(tx: &mut Tx, m: &Message) -> Result<(), DbError> {
@@ -121,13 +179,33 @@ pub(crate) async fn thread_exists(
     Ok(tx.row(&THREAD, &[&id, &channel]).await?.is_some())
 }
 
-/// A message of a channel that `reader` is a member of.
+/// A message, and what `reader` is in its channel.
 pub(crate) async fn lookup(
     db: &mut impl Queries,
     id: MessageId,
     reader: UserId,
+) -> Result<Option<(Message, Standing)>, DbError> {
+    Ok(db.row(&LOOKUP, &[&id, &reader]).await?.as_ref().map(|row| (message(row), standing(row))))
+}
+
+/// A message of a channel that `reader` is a member of, locked against every
+/// other change until the end of the transaction.
+pub(crate) async fn hold(
+    tx: &mut Tx,
+    id: MessageId,
+    reader: UserId,
+) -> Result<Option<(Message, Standing)>, DbError> {
+    Ok(tx.row(&HOLD, &[&id, &reader]).await?.as_ref().map(|row| (message(row), standing(row))))
+}
+
+/// Names the task that was made from a message that is held.
+pub(crate) async fn link_task(
+    tx: &mut Tx,
+    id: MessageId,
+    task: Uuid,
+    now: Timestamp,
 ) -> Result<Option<Message>, DbError> {
-    Ok(db.row(&LOOKUP, &[&id, &reader]).await?.as_ref().map(message))
+    Ok(tx.row(&LINK_TASK, &[&id, &task, &now]).await?.as_ref().map(message))
 }
 
 /// The messages of a channel, newest first; one more than `limit`.
@@ -159,5 +237,14 @@ fn message(row: &Row) -> Message {
         created_at: row.get(11),
         version: row.get(12),
         revision: row.get(13),
+    }
+}
+
+/// Reads what stands behind the columns of a message.
+fn standing(row: &Row) -> Standing {
+    Standing {
+        kind: ChannelKind::parse(row.get(MESSAGE_COLUMNS)),
+        archived: row.get(MESSAGE_COLUMNS + 1),
+        role: row.get::<_, Option<&str>>(MESSAGE_COLUMNS + 2).map(MemberRole::parse),
     }
 }

@@ -1,12 +1,15 @@
 //! What one can do with messages. Every door calls these functions.
 
-use sayso_access::Ctx;
+use sayso_access::{Ctx, Decision};
 use sayso_channels::ChannelId;
+use sayso_channels::error::NOT_A_MEMBER;
+use sayso_channels::repo::Standing;
 use sayso_channels::service::{require_member, visible};
 use sayso_db::{Db, Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::page::{self, Page};
+use uuid::Uuid;
 
 use crate::error::CHANNEL_ARCHIVED;
 use crate::model::{Draft, Message, MessageId};
@@ -27,7 +30,7 @@ pub async fn send_in(
     draft: &Draft,
 ) -> Result<Message, Fault> {
     let standing = require_member(tx, ctx, channel).await?;
-    if policy::send(standing) != sayso_access::Decision::Allow {
+    if policy::send(standing) != Decision::Allow {
         return Err(Fault::new(&CHANNEL_ARCHIVED));
     }
     if let Some(thread) = draft.thread_id
@@ -84,10 +87,67 @@ fn message(ctx: &Ctx, channel: ChannelId, draft: &Draft) -> Result<Message, Faul
 /// A message of a channel that the caller is a member of.
 ///
 /// # Errors
-/// 404 where the caller may not read it.
+/// 404 where the caller may not know of its channel; 403
+/// `channel.not_a_member` where joining comes first.
 pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: MessageId) -> Result<Message, Fault> {
     let reader = ctx.require_actor()?.user_id;
-    repo::lookup(db, id, reader).await?.ok_or_else(|| Fault::new(&NOT_FOUND))
+    let found = repo::lookup(db, id, reader).await?;
+    let (message, standing) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    require_to_read(standing).map(|()| message)
+}
+
+/// Reading is for members; who sees a public channel and has not joined is
+/// told so.
+fn require_to_read(standing: Standing) -> Result<(), Fault> {
+    match sayso_channels::policy::talk(standing.kind, standing.role) {
+        Decision::Deny => Err(Fault::new(&NOT_A_MEMBER)),
+        decision => decision.require(),
+    }
+}
+
+/// Holds a message that the caller may read until the end of the transaction:
+/// nobody else changes it, and the caller stays a member.
+///
+/// # Errors
+/// As [`get`].
+pub async fn hold_in(tx: &mut Tx, ctx: &Ctx, id: MessageId) -> Result<Message, Fault> {
+    held(tx, ctx, id).await.map(|(message, _)| message)
+}
+
+/// The same with where the caller stands in its channel.
+pub(crate) async fn held(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: MessageId,
+) -> Result<(Message, Standing), Fault> {
+    let reader = ctx.require_actor()?.user_id;
+    if let Some(found) = repo::hold(tx, id, reader).await? {
+        return Ok(found);
+    }
+    // What is refused is refused with its reason.
+    get(tx, ctx, id).await?;
+    Err(Fault::new(&NOT_FOUND))
+}
+
+/// Names in a message the task that was made from it, in the transaction that
+/// makes the task. Hold the message first ([`hold_in`]).
+///
+/// Event: `message.edited` with `taskId` among the changed fields. The version
+/// stays: nobody has edited what was said.
+///
+/// # Errors
+/// As [`get`].
+pub async fn link_task_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: MessageId,
+    task: Uuid,
+) -> Result<Message, Fault> {
+    held(tx, ctx, id).await?;
+    let linked = repo::link_task(tx, id, task, ctx.now()).await?;
+    let message = linked.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    tx.emit(events::edited(&message, &["taskId"]));
+    Ok(message)
 }
 
 /// The messages of a channel, newest first.
@@ -103,8 +163,8 @@ pub async fn list(
     limit: u32,
 ) -> Result<Page<Message>, Fault> {
     let (found, reading) = visible(db, ctx, channel).await?;
-    if sayso_channels::policy::talk(found.kind, reading.role) != sayso_access::Decision::Allow {
-        return Err(Fault::new(&sayso_channels::error::NOT_A_MEMBER));
+    if sayso_channels::policy::talk(found.kind, reading.role) != Decision::Allow {
+        return Err(Fault::new(&NOT_A_MEMBER));
     }
     let question = format!("messages of {channel}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;

@@ -4,9 +4,8 @@ use futures_util::future::{join_all, try_join_all};
 use sayso_access::{Ctx, UserId};
 use sayso_channels::ChannelId;
 use sayso_db::Db;
-use sayso_kernel::Fault;
-use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::page::{self, Page};
+use sayso_kernel::{Fault, Kind as FaultKind};
 use sayso_messages::MessageId;
 use sayso_tasks::TaskId;
 use uuid::Uuid;
@@ -125,7 +124,8 @@ async fn shown(db: &Db, ctx: &Ctx, page: Page<Found>) -> Result<Page<Hit>, Fault
     for (found, resource) in items.into_iter().zip(resources) {
         match resource {
             Ok(resource) => hits.push(Hit { found, resource }),
-            Err(fault) if fault.is(&NOT_FOUND) => {}
+            // It was found a moment ago, and may be out of sight by now.
+            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Forbidden) => {}
             Err(fault) => return Err(fault),
         }
     }
