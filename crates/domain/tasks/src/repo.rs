@@ -4,6 +4,7 @@ mod bulk;
 mod change;
 mod dependency;
 mod list;
+mod search;
 mod talk;
 
 use jiff::Timestamp;
@@ -196,6 +197,7 @@ pub fn statements() -> Vec<&'static Sql> {
         &WITHOUT_SIGHT,
     ];
     all.extend(list::all());
+    all.extend(search::all());
     for part in [bulk::ALL, change::ALL, dependency::ALL, talk::ALL] {
         all.extend_from_slice(part);
     }
@@ -335,6 +337,7 @@ pub(crate) use dependency::{
     relations, remove_dependencies, seen, show_dependencies,
 };
 pub(crate) use list::list;
+pub(crate) use search::fold;
 pub(crate) use talk::{
     delete_comment, edit_comment, find_comment, insert_comment, list_comments, list_history,
 };

@@ -16,11 +16,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::assignment::{self, Assignment};
-use crate::{bulk, dependency, service};
 use crate::model::{Task, TaskId};
-use crate::view::{
-    AssignTask, BulkTasks, CreateTask, ListTasks, TaskList, TaskView, UpdateTask,
-};
+use crate::view::{AssignTask, BulkTasks, CreateTask, ListTasks, TaskList, TaskView, UpdateTask};
+use crate::{bulk, dependency, service};
 
 /// The routes of this crate.
 pub fn router() -> OpenApiRouter<AppState> {

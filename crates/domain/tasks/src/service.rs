@@ -4,11 +4,12 @@ use sayso_access::Ctx;
 use sayso_db::{Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{INVALID, NOT_FOUND, STALE};
+use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page::{self, Page};
 use uuid::Uuid;
 
 use crate::assignment::{each_once, named, unknown_assignees};
-use crate::filter::{Sort, TaskFilter};
+use crate::filter::{self, Sort, TaskFilter};
 use crate::model::{Draft, Edit, Task, TaskId};
 use crate::policy::{self, Sight};
 use crate::status::Status;
@@ -104,6 +105,9 @@ pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: TaskId) -> Result<Task, F
 }
 
 /// The tasks that the caller sees, decided in the query.
+///
+/// # Errors
+/// 422 for a foreign cursor, and for a search of too many words.
 pub async fn list(
     db: &mut impl Queries,
     ctx: &Ctx,
@@ -115,9 +119,28 @@ pub async fn list(
     let reader = ctx.require_actor()?.user_id;
     let question = format!("tasks {filter:?} {sort:?}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
-    let rows = repo::list(db, reader, filter, sort, ctx.now(), after, limit).await?;
+    let matcher = match filter.search.as_deref() {
+        Some(search) => Some(matcher(db, search).await?),
+        None => None,
+    };
+    if matcher.as_ref().is_some_and(|matcher| matcher.parts.is_empty()) {
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
+    let order = (sort, ctx.now());
+    let rows = repo::list(db, reader, filter, matcher.as_ref(), order, after, limit).await?;
     let page = Page::of(rows, limit, &question, |(task, key)| (key.clone(), task.id.0));
     Ok(page.map(|(task, _)| task))
+}
+
+/// What a search asks of the texts.
+async fn matcher(db: &mut impl Queries, search: &str) -> Result<Matcher, Fault> {
+    let mut words = filter::words(search)?;
+    if !words.iter().all(|word| word.is_ascii()) {
+        words = repo::fold(db, &words).await?;
+    }
+    let groups = words.iter().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
+    let groups: Vec<Vec<String>> = groups.map(|word| vec![word]).collect();
+    Ok(Matcher::of(&groups, &[]))
 }
 
 /// Edits a task from the version the caller has read.

@@ -69,6 +69,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (19, "0019_trash"),
+    (20, "0020_trash_indexes"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

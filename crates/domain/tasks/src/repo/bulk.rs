@@ -33,11 +33,7 @@ pub(super) const ALL: &[&Sql] = &[&LOCK_MANY, &HOLD_MEMBERSHIPS, &FIND_MANY];
 
 /// Locks tasks, and the reader's memberships in their channels, until the end
 /// of the transaction. Those that do not exist are passed over.
-pub(crate) async fn lock_many(
-    tx: &mut Tx,
-    ids: &[TaskId],
-    reader: UserId,
-) -> Result<(), DbError> {
+pub(crate) async fn lock_many(tx: &mut Tx, ids: &[TaskId], reader: UserId) -> Result<(), DbError> {
     tx.rows(&LOCK_MANY, &[&ids]).await?;
     tx.rows(&HOLD_MEMBERSHIPS, &[&ids, &reader]).await?;
     Ok(())

@@ -15,9 +15,12 @@ use crate::model::TaskId;
 use crate::view::{CommentView, CreateComment, ListOfTask, UpdateComment};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(create_task_comment, list_task_comments))
-        .routes(routes!(get_task_comment, put_task_comment, patch_task_comment, delete_task_comment))
+    OpenApiRouter::new().routes(routes!(create_task_comment, list_task_comments)).routes(routes!(
+        get_task_comment,
+        put_task_comment,
+        patch_task_comment,
+        delete_task_comment
+    ))
 }
 
 /// Comment on a task
