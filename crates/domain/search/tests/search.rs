@@ -62,6 +62,7 @@ impl Company {
             content: content.to_owned(),
             thread_id: None,
             client_id: None,
+            mentions: Vec::new(),
             metadata: json!({}),
         };
         let ctx = self.stage.as_actor(actor);

@@ -18,6 +18,7 @@ async fn say(company: &Company, actor: &sayso_access::Actor, to: ChannelId) -> M
         content: "\nOrder the boards.\nBy Friday, please.".to_owned(),
         thread_id: None,
         client_id: None,
+        mentions: Vec::new(),
         metadata: json!({}),
     };
     let ctx = company.stage.as_actor(actor);
