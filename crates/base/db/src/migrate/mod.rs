@@ -72,6 +72,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (13, "0013_consumers"),
     (14, "0014_talk"),
     (15, "0015_threads"),
+    (16, "0016_trash"),
+    (17, "0017_trash_indexes"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
