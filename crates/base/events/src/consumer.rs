@@ -6,8 +6,7 @@
 //! effect once, whatever is killed and on however many nodes the consumer
 //! runs: the others find the row locked and go home.
 
-use sayso_access::Ctx;
-use sayso_db::{Db, Queries, Sql, Tx};
+use sayso_db::{Queries, Sql, Tx};
 use sayso_kernel::{Fault, Timestamp};
 
 use crate::Event;
@@ -53,13 +52,9 @@ impl Consumer {
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn enrol(&self, db: &Db, ctx: &Ctx) -> Result<(), Fault> {
-        let name = self.name;
-        let work = db.transaction(ctx, async move |tx, ctx| {
-            tx.rows(&ENROL, &[&name, &ctx.now()]).await?;
-            Ok(())
-        });
-        work.await
+    pub async fn enrol(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Fault> {
+        tx.rows(&ENROL, &[&self.name, &now]).await?;
+        Ok(())
     }
 
     /// The next events, if there are any and nobody else is at them. The

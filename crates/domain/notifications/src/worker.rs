@@ -60,7 +60,7 @@ impl Worker {
     }
 
     async fn follow(&self) {
-        while let Err(fault) = CONSUMER.enrol(&self.db, &self.ctx()).await {
+        while let Err(fault) = self.enrol().await {
             pause_after(&fault).await;
         }
         loop {
@@ -94,7 +94,10 @@ impl Worker {
     /// # Errors
     /// 503 when the database is away.
     pub async fn enrol(&self) -> Result<(), Fault> {
-        CONSUMER.enrol(&self.db, &self.ctx()).await
+        let ctx = self.ctx();
+        let work =
+            self.db.transaction(&ctx, async move |tx, ctx| CONSUMER.enrol(tx, ctx.now()).await);
+        work.await
     }
 
     /// Makes the notifications of the next events; whether there may be more.
