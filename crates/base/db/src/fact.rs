@@ -98,6 +98,7 @@ pub struct Fact {
     pub(crate) subject: Option<Subject>,
     pub(crate) details: Option<serde_json::Value>,
     pub(crate) actor: Option<UserId>,
+    pub(crate) cause: Option<Uuid>,
 }
 
 impl Fact {
@@ -136,6 +137,7 @@ impl Fact {
             subject: None,
             details: None,
             actor: None,
+            cause: None,
         }
     }
 
@@ -173,6 +175,15 @@ impl Fact {
     #[must_use]
     pub fn by(mut self, actor: UserId) -> Self {
         self.actor = Some(actor);
+        self
+    }
+
+    /// Names the fact of the log that this one answers to: it comes from a
+    /// consumer and not from a person. No consumer answers to such a fact, so
+    /// there are no circles.
+    #[must_use]
+    pub fn because_of(mut self, cause: Uuid) -> Self {
+        self.cause = Some(cause);
         self
     }
 

@@ -8,8 +8,9 @@ use crate::{Fact, Sql};
 
 /// Facts of one transaction at the most.
 pub(crate) const FACTS_MAX: usize = 1000;
-/// Bytes of JSON of one fact at the most.
-pub(crate) const FACT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of JSON of one fact at the most: room for the largest task, whose
+/// 20,000 characters may be six bytes each where JSON escapes them.
+pub(crate) const FACT_BYTES_MAX: usize = 160 * 1024;
 
 /// Inserts all facts of a transaction in the order of their emission, and says
 /// which transaction it was, so that the outcome of a COMMIT whose answer was
@@ -17,13 +18,15 @@ pub(crate) const FACT_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const INSERT: Sql = Sql::new(
     "outbox.insert",
     "INSERT INTO outbox (fact_id, type, version, at, actor_id, via, correlation_id,
-                         streams, data, change, effects, audit)
+                         streams, data, change, effects, audit, caused_by, depth)
      SELECT f.fact_id, f.type, f.version, f.at, f.actor_id, $6, $7,
             string_to_array(f.streams, ','), f.data::json, f.change::json,
-            f.effects::json, f.audit::json
+            f.effects::json, f.audit::json, f.caused_by,
+            CASE WHEN f.caused_by IS NULL THEN 0 ELSE 1 END
      FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::uuid[],
-                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[])
-          AS f(fact_id, type, version, at, actor_id, streams, data, change, effects, audit)
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[])
+          AS f(fact_id, type, version, at, actor_id, streams, data, change, effects, audit,
+               caused_by)
      RETURNING pg_current_xact_id()::text",
 );
 
@@ -40,6 +43,7 @@ pub(crate) struct Rows {
     pub(crate) changes: Vec<Option<String>>,
     pub(crate) effects: Vec<Option<String>>,
     pub(crate) audits: Vec<Option<String>>,
+    pub(crate) causes: Vec<Option<Uuid>>,
 }
 
 impl Rows {
@@ -72,6 +76,7 @@ impl Rows {
         self.changes.push(fact.change.as_ref().map(|change| change.get().to_owned()));
         self.effects.push(effects_json(fact));
         self.audits.push(fact.kind.is_audited.then(|| audit_json(ctx, fact)));
+        self.causes.push(fact.cause);
         Ok(())
     }
 }

@@ -100,6 +100,7 @@ impl Tx {
                     &r.changes,
                     &r.effects,
                     &r.audits,
+                    &r.causes,
                 ],
             )
             .await?;

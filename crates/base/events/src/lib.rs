@@ -16,6 +16,7 @@
 //! The hint may be lost at any time: a follower that misses a position reads
 //! the log.
 
+mod consumer;
 mod event;
 mod follower;
 mod hub;
@@ -23,6 +24,7 @@ mod log;
 mod presence;
 mod sequencer;
 
+pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
 pub use hub::{Hub, Message, Position};
@@ -54,6 +56,7 @@ pub const FACTS: &[&sayso_db::FactKind] = &[
 #[must_use]
 pub fn statements() -> Vec<&'static sayso_db::Sql> {
     let mut all = log::ALL.to_vec();
+    all.extend_from_slice(consumer::ALL);
     all.extend_from_slice(sequencer::ALL);
     all
 }

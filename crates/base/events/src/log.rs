@@ -132,8 +132,7 @@ impl Log {
 
     /// The events after `position`, in order, at most `limit`.
     pub(crate) async fn after(&self, position: i64, limit: i64) -> Result<Vec<Event>, DbError> {
-        let rows = self.db.read().rows(&AFTER, &[&position, &limit]).await?;
-        Ok(rows.iter().map(event).collect())
+        after(&mut self.db.read(), position, limit).await
     }
 
     /// Finds where a socket of `user` begins: at its cursor if the log reaches
@@ -196,6 +195,16 @@ impl Log {
         let rows = self.db.read().rows(&REPLAY, params).await?;
         Ok(rows.iter().map(event).collect())
     }
+}
+
+/// The events after `position`, in order, at most `limit`.
+pub(crate) async fn after(
+    db: &mut impl Queries,
+    position: i64,
+    limit: i64,
+) -> Result<Vec<Event>, DbError> {
+    let rows = db.rows(&AFTER, &[&position, &limit]).await?;
+    Ok(rows.iter().map(event).collect())
 }
 
 struct Found {

@@ -19,6 +19,7 @@ pub fn codes() -> Vec<&'static Code> {
         sayso_channels::CODES,
         sayso_messages::CODES,
         sayso_tasks::CODES,
+        sayso_notifications::CODES,
         sayso_search::CODES,
     ]
     .concat();
@@ -37,6 +38,7 @@ pub fn facts() -> Vec<&'static FactKind> {
         sayso_channels::FACTS,
         sayso_messages::FACTS,
         sayso_tasks::FACTS,
+        sayso_notifications::FACTS,
         sayso_search::FACTS,
     ]
     .concat();
@@ -55,6 +57,7 @@ pub fn statements() -> Vec<&'static Sql> {
         sayso_channels::statements(),
         sayso_messages::statements(),
         sayso_tasks::statements(),
+        sayso_notifications::statements(),
         sayso_search::statements(),
     ]
     .concat();

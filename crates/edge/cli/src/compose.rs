@@ -13,6 +13,7 @@ use sayso_config::Settings;
 use sayso_events::{AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random};
+use sayso_notifications::worker::Worker;
 use sayso_realtime::{Gateway, GatewayParts};
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
@@ -22,8 +23,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::doors;
 use crate::storage::Storage;
+use crate::{doors, trash};
 
 /// Batches that the follower of the leader's own process may be behind before
 /// it has to read the log.
@@ -118,8 +119,13 @@ async fn start_on(
     let gateway = gateway(&app, settings, &auth);
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
+    let AppState { db, hub, clock, random, .. } = app.clone();
+    background.spawn(Worker::new(&db, hub, clock, random).run(stop_background.clone()));
     let metrics = MetricsText::install();
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
+    let (kept, every) = (trash::kept(settings), settings.trash.purge_every_secs);
+    let rhythm = (kept, Duration::from_secs(every));
+    background.spawn(trash::run(app.clone(), rhythm, stop_background.clone()));
     let readiness = Readiness::default();
     let ops = OpsState {
         db: app.db.clone(),
@@ -133,7 +139,7 @@ async fn start_on(
     // Among the servers: what they noted last is written before the log stops.
     let AppState { db, clock, random, .. } = app.clone();
     servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
-    let api = ApiParts { auth: auth.clone(), ops, refusals };
+    let api = ApiParts { auth: auth.clone(), ops, refusals, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
     let parts = Parts { readiness, gateway, servers, stop_serving, background, stop_background };

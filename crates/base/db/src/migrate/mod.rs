@@ -69,8 +69,11 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
-    (15, "0015_talk"),
-    (16, "0016_threads"),
+    (13, "0013_consumers"),
+    (14, "0014_talk"),
+    (15, "0015_threads"),
+    (16, "0016_trash"),
+    (17, "0017_trash_indexes"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -45,11 +45,16 @@ pub struct ListTasks {
     /// Changed at this moment or later.
     #[param(value_type = Option<String>, format = DateTime)]
     pub updated_since: Option<Timestamp>,
+    /// Words, beginnings or parts of words, all of which are in title or
+    /// description; without regard to case and accents. Looked at are the
+    /// newest 2,000 matches, the best first unless sorted.
+    #[param(min_length = 1, max_length = 256)]
+    pub search: Option<String>,
     /// Whether to show what each task depends on, and what depends on it.
     pub dependencies: Option<bool>,
     /// `createdAt`, `updatedAt`, `dueDate`, `priority` or `title`; `-` in front
-    /// descends.
-    #[param(pattern = "^-?(createdAt|updatedAt|dueDate|priority|title)$", default = "-createdAt")]
+    /// descends. If not said, the newest first; with `search`, the best.
+    #[param(pattern = "^-?(createdAt|updatedAt|dueDate|priority|title)$")]
     pub sort: Option<String>,
     /// Entries in the page.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -82,12 +87,14 @@ impl ListTasks {
             overdue: self.overdue,
             blocked: self.blocked,
             updated_since: self.updated_since,
+            search: self.search.clone(),
         }
     }
 
     /// The order that the query asks for.
     #[must_use]
     pub fn order(&self) -> Sort {
-        self.sort.as_deref().and_then(Sort::parse).unwrap_or_default()
+        let unsorted = if self.search.is_some() { Sort::RELEVANCE } else { Sort::default() };
+        self.sort.as_deref().and_then(Sort::parse).unwrap_or(unsorted)
     }
 }

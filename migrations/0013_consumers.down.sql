@@ -1,0 +1,3 @@
+DROP TABLE notification_preferences;
+ALTER TABLE notifications DROP COLUMN silent;
+DROP TABLE consumers;
