@@ -24,9 +24,13 @@ pub struct Company {
 
 impl Company {
     pub async fn new() -> Self {
+        Self::seeded(1).await
+    }
+
+    pub async fn seeded(seed: u64) -> Self {
         let database = TestDatabase::new().await;
         let node = Node::start(database.db());
-        Self { database, stage: TestCtx::new(), node }
+        Self { database, stage: TestCtx::seeded(seed), node }
     }
 
     pub async fn person(&self, name: &str, role: Role, manager: Option<&Actor>) -> Actor {
