@@ -76,7 +76,7 @@ async fn list_tasks(
     Caller(ctx): Caller,
     Params(query): Params<ListTasks>,
 ) -> Result<Reply, Problem> {
-    let (filter, sort) = (query.filter(), query.order());
+    let (filter, sort) = (query.filter(zone(&ctx))?, query.order());
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     let mut db = app.db.read();
     let page = service::list(&mut db, &ctx, &filter, sort, query.cursor.as_deref(), limit).await?;

@@ -24,9 +24,13 @@ pub struct Company {
 
 impl Company {
     pub async fn new() -> Self {
+        Self::seeded(1).await
+    }
+
+    pub async fn seeded(seed: u64) -> Self {
         let database = TestDatabase::new().await;
         let node = Node::start(database.db());
-        Self { database, stage: TestCtx::new(), node }
+        Self { database, stage: TestCtx::seeded(seed), node }
     }
 
     pub async fn person(&self, name: &str, role: Role, manager: Option<&Actor>) -> Actor {
@@ -169,7 +173,7 @@ impl Company {
 
     /// All events in the log, in order.
     pub async fn events(&self) -> Vec<Heard> {
-        judge::assert_settled(self.database.db()).await;
+        judge::settle(self.database.db()).await;
         let sql = "SELECT type, streams, data::text, change::text FROM event_log
                    WHERE cardinality(streams) > 0 ORDER BY position";
         let rows = self.database.app().await.query(sql, &[]).await.expect("the log can be read");

@@ -1,6 +1,8 @@
 //! Search on a real database: what is found and in which order, what nobody
 //! may see, and that no question breaks anything.
 
+mod trash;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
