@@ -69,6 +69,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (17, "0017_user_grants"),
+    (18, "0018_people_orders"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

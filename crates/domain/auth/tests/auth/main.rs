@@ -4,6 +4,8 @@
 mod http_door;
 mod logins;
 mod people;
+mod people_door;
 mod refreshes;
 mod refusals;
+mod rights;
 mod stage;
