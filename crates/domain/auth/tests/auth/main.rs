@@ -1,6 +1,7 @@
 //! The door on a real PostgreSQL: who gets in, who goes on, and who is shown
 //! out.
 
+mod house;
 mod http_door;
 mod logins;
 mod people;

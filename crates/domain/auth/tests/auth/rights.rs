@@ -5,7 +5,7 @@ use std::time::Duration;
 use sayso_access::Role;
 use serde_json::{Value, json};
 
-use crate::people_door::{House, Member};
+use crate::house::{House, Member};
 
 async fn give(house: &House, who: &Member, whom: &Member, body: Value) -> (u16, Value) {
     house.ask(who, ("POST", &format!("/api/users/{}/grants", whom.id)), body).await
