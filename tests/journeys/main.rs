@@ -10,6 +10,7 @@ mod contract;
 mod faults;
 mod listening;
 mod one_commit;
+mod rights;
 mod team;
 mod truth;
 mod work;

@@ -12,6 +12,7 @@ pub mod dependency;
 pub mod due;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod filter;
 pub mod history;
 pub mod model;

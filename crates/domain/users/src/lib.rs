@@ -15,6 +15,7 @@ pub mod edit;
 mod email;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod filter;
 pub mod grants;
 mod metadata;
