@@ -11,6 +11,7 @@ mod faults;
 mod listening;
 mod one_commit;
 mod project;
+mod rights;
 mod team;
 mod truth;
 mod work;

@@ -11,6 +11,7 @@
 pub mod category;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod model;
 pub mod policy;
 pub mod repo;

@@ -42,7 +42,7 @@ pub struct Created {
 /// exist.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Created, Fault> {
     let actor = ctx.require_actor()?;
-    policy::create(actor.role, draft.kind).require()?;
+    policy::create(ctx, draft.kind).require()?;
     let draft = with_maker(draft, actor);
     let direct_key = direct_key(&draft)?;
     check_people(tx, "members", &draft.members).await?;

@@ -10,8 +10,8 @@ use sayso_users::UserState;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::openapi;
 use crate::ops::{self, OpsState};
+use crate::{explain, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -40,6 +40,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_notifications::routes::router())
         .merge(sayso_search::routes::router())
         .merge(sayso_search::routes::trash_router(trash))
+        .merge(explain::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();

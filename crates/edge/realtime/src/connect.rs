@@ -11,6 +11,7 @@ use sayso_events::Resume;
 use sayso_kernel::fault::UNAVAILABLE;
 use sayso_kernel::{Fault, Kind};
 
+use crate::board::Shut;
 use crate::inbound::{self, Asked};
 use crate::limits::INBOUND_WAITING_MAX;
 use crate::node::{Node, Verified};
@@ -35,7 +36,7 @@ pub(crate) struct Admitted {
 #[derive(Clone)]
 pub(crate) struct Admission {
     node: Arc<Node>,
-    who: Verified,
+    who: (Verified, i64),
     resume: Option<Resume>,
     origin: Origin,
     transport: Arc<Transport>,
@@ -71,14 +72,18 @@ pub(crate) async fn admit(
     }
 }
 
-async fn check(node: &Node, auth: &serde_json::Value) -> Result<(Verified, Option<Resume>), Fault> {
+/// Who comes, and after which place of the log that was asked.
+type Checked = ((Verified, i64), Option<Resume>);
+
+async fn check(node: &Node, auth: &serde_json::Value) -> Result<Checked, Fault> {
     if node.is_draining.load(Ordering::SeqCst) {
         return Err(Fault::new(&UNAVAILABLE));
     }
     let hello = Hello::parse(auth)?;
+    let applied = node.hub.applied().map_or(0, |applied| applied.position);
     let verified = tokio::time::timeout(node.limits.connect_timeout, (node.gate)(hello.token));
     let who = verified.await.map_err(Fault::unavailable)??;
-    Ok((who, hello.resume))
+    Ok(((who, applied), hello.resume))
 }
 
 /// Where a socket's beginning and its end meet, in whichever order they come.
@@ -114,8 +119,12 @@ impl Seat {
             early.into_iter().for_each(|asked| inbound::take(&session, asked));
             (session, ended)
         };
-        if let Some(code) = ended {
-            return session.close(&Closing::stay_away(&code));
+        if let Some(ended) = ended {
+            let closing = match ended {
+                Shut::Away(code) => Closing::stay_away(&code),
+                Shut::Back(code) => Closing::come_back(&code, session.node.retry_after_ms()),
+            };
+            return session.close(&closing);
         }
         if session.node.is_draining.load(Ordering::SeqCst) {
             let retry_after_ms = session.node.retry_after_ms();

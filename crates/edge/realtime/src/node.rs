@@ -8,7 +8,7 @@ use sayso_access::{Actor, Ctx, Origin, Via};
 use sayso_events::{Hub, Log, Presence};
 use sayso_kernel::{Clock, Fault, Random, Timestamp};
 
-use crate::board::Board;
+use crate::board::{Board, Shut};
 use crate::inbound::Inbound;
 use crate::limits::{Limits, RETRY_AFTER_MS};
 use crate::session::Session;
@@ -58,9 +58,9 @@ impl Node {
         RETRY_AFTER_MS + self.random.below(RETRY_AFTER_MS)
     }
 
-    /// A socket is there: it is handed events from now on. Answers the code
-    /// of its session's end, if that came while it was let in.
-    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<String> {
+    /// A socket is there: it is handed events from now on. Answers
+    /// what happened to its person while it was let in.
+    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<Shut> {
         self.presence.connected(session.actor.user_id);
         metrics::gauge!("sayso_realtime_sockets").increment(1.0);
         self.board.enter(session)

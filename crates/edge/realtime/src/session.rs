@@ -24,6 +24,9 @@ pub(crate) struct Session {
     pub(crate) actor: Actor,
     pub(crate) origin: Origin,
     pub(crate) expires_at: Timestamp,
+    /// What this node had applied of the log before the person was verified:
+    /// all of it was known then.
+    pub(crate) verified_after: i64,
     pub(crate) transport: Arc<Transport>,
     pub(crate) node: Arc<Node>,
     wire: Box<dyn Wire>,
@@ -46,13 +49,14 @@ struct After {
     is_pump_due: bool,
     is_too_slow: bool,
     ended: Option<String>,
+    renewed: Option<String>,
     lookups: Vec<(String, i64)>,
 }
 
 impl Session {
     pub(crate) fn new(
         node: Arc<Node>,
-        who: crate::Verified,
+        (who, verified_after): (crate::Verified, i64),
         origin: Origin,
         wire: Box<dyn Wire>,
         transport: Arc<Transport>,
@@ -64,6 +68,7 @@ impl Session {
             actor: who.actor,
             origin,
             expires_at: who.expires_at,
+            verified_after,
             transport,
             node,
             wire,
@@ -229,6 +234,9 @@ impl Session {
         if let Some(code) = after.ended {
             return self.close(&Closing::stay_away(&code));
         }
+        if let Some(code) = after.renewed {
+            return self.close(&Closing::come_back(&code, self.node.retry_after_ms()));
+        }
         if after.is_too_slow {
             return self.close_slow();
         }
@@ -315,6 +323,10 @@ impl After {
             }
             Tell::Ended(code) => {
                 self.ended = Some(code.to_owned());
+                return;
+            }
+            Tell::Renewed(code) => {
+                self.renewed = Some(code.to_owned());
                 return;
             }
         };

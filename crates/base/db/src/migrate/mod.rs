@@ -74,6 +74,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (15, "0015_threads"),
     (16, "0016_trash"),
     (17, "0017_trash_indexes"),
+    (18, "0018_user_grants"),
+    (19, "0019_people_orders"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
