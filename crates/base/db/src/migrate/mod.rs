@@ -69,13 +69,15 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
-    (13, "0013_consumers"),
-    (14, "0014_talk"),
-    (15, "0015_threads"),
-    (16, "0016_trash"),
-    (17, "0017_trash_indexes"),
-    (18, "0018_user_grants"),
-    (19, "0019_people_orders"),
+    (13, "0013_channel_settings"),
+    (14, "0014_consumers"),
+    (15, "0015_channel_indexes"),
+    (16, "0016_talk"),
+    (17, "0017_threads"),
+    (18, "0018_trash"),
+    (19, "0019_trash_indexes"),
+    (20, "0020_user_grants"),
+    (21, "0021_people_orders"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
