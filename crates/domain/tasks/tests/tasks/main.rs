@@ -2,6 +2,7 @@
 //! in the log, and what happens when many write at once.
 
 mod company;
+mod property;
 mod relations;
 mod together;
 mod trash;
