@@ -101,7 +101,8 @@ fn env_text() -> String {
             let _ = writeln!(text, "\n# [{section}]");
         }
         let default = if setting.default.contains(' ') { "" } else { &setting.default };
-        let _ = writeln!(text, "\n# {} ({})\n#{}={default}", setting.doc, setting.unit, setting.env);
+        let _ =
+            writeln!(text, "\n# {} ({})\n#{}={default}", setting.doc, setting.unit, setting.env);
     }
     text
 }
