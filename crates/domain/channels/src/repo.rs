@@ -41,7 +41,7 @@ macro_rules! reading {
              SELECT 1 FROM messages u
              WHERE u.channel_id = c.id AND u.deleted_at IS NULL AND u.sender_id <> $1
                AND u.created_at > coalesce(m.last_read_at, m.joined_at)
-               AND u.mentions @> ARRAY[$1]
+               AND u.mentions <> '{}' AND u.mentions @> ARRAY[$1]
              LIMIT 1000) mentions)"
     };
 }

@@ -194,12 +194,15 @@ const CHANNELS: Sql = Sql::new(
     ),
 );
 
+/// They have read up to a moment of the last ten days; one in fifty never has.
 const MEMBERS: Sql = Sql::new(
     "scale.members",
     sized!(
-        "INSERT INTO channel_members (channel_id, user_id, role, joined_at)
+        "INSERT INTO channel_members (channel_id, user_id, role, joined_at, last_read_at)
          SELECT c.id, p.id,
-                CASE WHEN c.kind = 'direct' OR k > 0 THEN 'member' ELSE 'owner' END, c.at
+                CASE WHEN c.kind = 'direct' OR k > 0 THEN 'member' ELSE 'owner' END, c.at,
+                CASE WHEN pg_temp.h(p.n * 10000 + c.n, 25) % 50 > 0 THEN s.now - make_interval(
+                    secs => 864000 * pg_temp.u(p.n * 10000 + c.n, 26)) END
          FROM scale_channels c CROSS JOIN size s
          CROSS JOIN generate_series(0, c.members - 1) AS k
          JOIN scale_people p ON p.n = (c.first + k) % s.people + 1"
@@ -235,7 +238,9 @@ const MESSAGES: Sql = Sql::new(
                 (ARRAY['thank you all','see the task','more on Monday','it can wait',
                        'with the blue box','before the fair','I will write it down','déjà vu',
                        'für morgen','明日までに','下周再说','내일까지','as agreed in Kraków'])
-                    [1 + floor(13 * power(pg_temp.u(x.n, 33), 3))::int] || ' #' || x.n,
+                    [1 + floor(13 * power(pg_temp.u(x.n, 33), 3))::int] || ' #' || x.n
+                -- What few say, for who searches for it.
+                || CASE WHEN x.n % 1000 = 0 THEN ' xy 会议' ELSE '' END,
                 CASE WHEN x.n % 40 = 0 THEN ARRAY[m.id] ELSE '{}' END,
                 CASE WHEN r.n > 0 THEN pg_temp.id(s.now - make_interval(
                     secs => 58320000.0 * (s.count - r.n) / s.count), r.n, 30) END,
@@ -276,7 +281,8 @@ const TASKS: Sql = Sql::new(
                     [1 + floor(14 * power(pg_temp.u(x.n, 42), 5))::int] || ' ' ||
                 (ARRAY['before the fair','on old phones','in winter','again','for Kraków','für Zürich',
                        '東京向け','给王小红','서울'])
-                    [1 + floor(9 * power(pg_temp.u(x.n, 43), 5))::int] || ' ' || x.n,
+                    [1 + floor(9 * power(pg_temp.u(x.n, 43), 5))::int] || ' ' || x.n
+                || CASE WHEN x.n % 1000 = 500 THEN ' xy 会议' ELSE '' END,
                 CASE WHEN x.n % 3 = 0 THEN 'Measure before and after, and say what changed.'
                      ELSE '' END,
                 x.status, (ARRAY[0, 1, 1, 1, 2, 2, 3])[1 + pg_temp.h(x.n, 44) % 7],
