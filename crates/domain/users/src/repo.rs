@@ -17,6 +17,12 @@ macro_rules! columns {
     };
 }
 
+use columns;
+
+mod verbs;
+
+pub use verbs::{find_by_email, find_by_role, touch};
+
 const LOOKUP: Sql =
     Sql::new("users.lookup", concat!("SELECT ", columns!(), " FROM users WHERE id = $1"));
 const LOOKUP_FOR_SHARE: Sql = Sql::new(
@@ -115,7 +121,7 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    ALL.to_vec()
+    [ALL, verbs::ALL].concat()
 }
 
 /// A person by id, the deleted too.

@@ -70,6 +70,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
     (27, "0027_reading_indexes"),
+    (28, "0028_people_by_role"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
