@@ -107,4 +107,69 @@ mod tests {
         assert_eq!(Page::of(vec![1, 2], 2, "q", |n| *n).next_cursor, None);
         assert!(Page::of(vec![1, 2, 3], 2, "q", |n| *n).next_cursor.is_some());
     }
+
+    mod properties {
+        use proptest::prelude::*;
+        use proptest::test_runner::RngSeed;
+
+        use super::super::*;
+
+        proptest! {
+            #![proptest_config(ProptestConfig {
+                cases: 500,
+                rng_seed: RngSeed::Fixed(1),
+                failure_persistence: None,
+                ..ProptestConfig::default()
+            })]
+
+            #[test]
+            fn any_key_comes_back_for_any_question(
+                question in any::<String>(),
+                key in (any::<String>(), any::<i64>(), prop::option::of(any::<u8>())),
+            ) {
+                let cursor = encode(&question, &key);
+
+                prop_assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+                let back: (String, i64, Option<u8>) =
+                    decode(&question, &cursor).expect("its own question");
+                prop_assert_eq!(back, key);
+            }
+
+            #[test]
+            fn no_key_comes_back_for_another_question(
+                one in any::<String>(), other in any::<String>(), key in any::<(String, u64)>(),
+            ) {
+                prop_assume!(one != other);
+
+                let read = decode::<(String, u64)>(&other, &encode(&one, &key));
+
+                prop_assert!(read.is_err());
+            }
+
+            #[test]
+            fn what_nobody_has_made_is_refused(
+                question in any::<String>(),
+                cursor in prop_oneof![any::<String>(), "[A-Za-z0-9_-]{0,80}"],
+            ) {
+                let read = decode::<serde_json::Value>(&question, &cursor);
+
+                prop_assert!(read.is_err(), "{:?}", cursor);
+            }
+
+            #[test]
+            fn a_cursor_with_one_other_character_or_less_of_it_is_refused(
+                key in any::<(String, u64)>(), at in any::<prop::sample::Index>(),
+                to in "[A-Za-z0-9_-]",
+            ) {
+                let cursor = encode("tasks", &key);
+                let at = at.index(cursor.len());
+                let mut altered = cursor.clone();
+                altered.replace_range(at..=at, &to);
+                prop_assume!(altered != cursor);
+
+                prop_assert!(decode::<(String, u64)>("tasks", &altered).is_err());
+                prop_assert!(decode::<(String, u64)>("tasks", &cursor[..at]).is_err());
+            }
+        }
+    }
 }

@@ -93,4 +93,140 @@ mod tests {
         assert_eq!(Patch::Clear.apply(Some(1)), None);
         assert_eq!(Patch::Set(2).apply(Some(1)), Some(2));
     }
+
+    #[test]
+    fn the_examples_of_the_standard_come_out_as_it_says() {
+        // RFC 7396, appendix A: what was there, the patch, what is there then.
+        let examples = [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ];
+        let read = |text: &str| serde_json::from_str::<Value>(text).expect("an example parses");
+        for (before, patch, after) in examples {
+            let mut target = read(before);
+
+            merge(&mut target, &read(patch));
+
+            assert_eq!(target, read(after), "{before} with {patch}");
+        }
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+        use proptest::test_runner::RngSeed;
+        use serde_json::{Map, json};
+
+        use super::super::*;
+
+        /// The algorithm of the standard, word for word.
+        fn as_the_standard_says(target: &Value, patch: &Value) -> Value {
+            let Value::Object(patch) = patch else { return patch.clone() };
+            let mut result = target.as_object().cloned().unwrap_or_default();
+            for (name, value) in patch {
+                if value.is_null() {
+                    result.remove(name);
+                } else {
+                    let old = result.get(name).cloned().unwrap_or(Value::Null);
+                    result.insert(name.clone(), as_the_standard_says(&old, value));
+                }
+            }
+            Value::Object(result)
+        }
+
+        /// Values with few names, so that two of them meet.
+        fn value() -> impl Strategy<Value = Value> {
+            let leaf = prop_oneof![
+                Just(Value::Null),
+                any::<bool>().prop_map(Value::from),
+                any::<i32>().prop_map(Value::from),
+                "[a-c]{0,3}".prop_map(Value::from),
+            ];
+            leaf.prop_recursive(4, 40, 5, |inner| {
+                prop_oneof![
+                    prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                    prop::collection::vec(("[a-d]", inner), 0..5)
+                        .prop_map(|pairs| Value::Object(Map::from_iter(pairs))),
+                ]
+            })
+        }
+
+        fn merged(target: &Value, patch: &Value) -> Value {
+            let mut target = target.clone();
+            merge(&mut target, patch);
+            target
+        }
+
+        fn has_null(value: &Value) -> bool {
+            match value {
+                Value::Null => true,
+                Value::Object(map) => map.values().any(has_null),
+                _ => false,
+            }
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig {
+                cases: 1_000,
+                rng_seed: RngSeed::Fixed(1),
+                failure_persistence: None,
+                ..ProptestConfig::default()
+            })]
+
+            #[test]
+            fn merging_does_what_the_standard_says(target in value(), patch in value()) {
+                prop_assert_eq!(merged(&target, &patch), as_the_standard_says(&target, &patch));
+            }
+
+            #[test]
+            fn the_same_patch_twice_is_the_same_patch_once(target in value(), patch in value()) {
+                let once = merged(&target, &patch);
+
+                prop_assert_eq!(merged(&once, &patch), once);
+            }
+
+            #[test]
+            fn an_empty_patch_changes_no_object(target in value()) {
+                prop_assume!(target.is_object());
+
+                prop_assert_eq!(merged(&target, &json!({})), target);
+            }
+
+            #[test]
+            fn a_patch_without_nulls_is_found_again_in_an_empty_object(patch in value()) {
+                prop_assume!(!has_null(&patch));
+
+                prop_assert_eq!(merged(&json!({}), &patch), patch);
+            }
+
+            #[test]
+            fn a_field_is_kept_cleared_or_set(old in any::<Option<u8>>(), new in any::<u8>()) {
+                #[derive(Deserialize)]
+                struct Body {
+                    #[serde(default)]
+                    due: Patch<u8>,
+                }
+                let after = |body: Value| {
+                    let body: Body = serde_json::from_value(body).expect("the body parses");
+                    body.due.apply(old)
+                };
+
+                prop_assert_eq!(after(json!({})), old);
+                prop_assert_eq!(after(json!({ "due": null })), None);
+                prop_assert_eq!(after(json!({ "due": new })), Some(new));
+            }
+        }
+    }
 }

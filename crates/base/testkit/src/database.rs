@@ -91,7 +91,13 @@ impl TestDatabase {
     /// A connection as the superuser, to end other connections or to do what
     /// an intruder would.
     pub async fn superuser(&self) -> Client {
-        server::connect(&self.server.admin_of(&self.name)).await
+        server::connect(&self.superuser_config()).await
+    }
+
+    /// As the superuser, for whoever opens several connections.
+    #[must_use]
+    pub fn superuser_config(&self) -> Config {
+        self.server.admin_of(&self.name)
     }
 
     /// Runs statements as the owner.

@@ -58,7 +58,10 @@ macro_rules! reading_columns {
             "m.role, m.last_read_message_id, m.notification_level, m.muted_until, ",
             unread!(""),
             ", ",
-            unread!(" AND u.mentions @> ARRAY[$1]")
+            unread!(
+                " AND (u.mentions <> '{}' OR u.mentions_channel)
+                   AND (u.mentions_channel OR u.mentions @> ARRAY[$1])"
+            )
         )
     };
 }

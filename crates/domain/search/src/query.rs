@@ -221,4 +221,65 @@ mod tests {
         assert!(parse(&"a ".repeat(TERMS_MAX), "UTC").is_ok());
         assert!(parse(&"a ".repeat(TERMS_MAX + 1), "UTC").is_err());
     }
+
+    mod properties {
+        use proptest::prelude::*;
+        use proptest::test_runner::RngSeed;
+
+        use super::super::*;
+        use crate::matcher::Matcher;
+
+        fn typed() -> impl Strategy<Value = String> {
+            prop_oneof![
+                any::<String>(),
+                "[\\PC]{0,60}",
+                "([-\"a-z%_ # 项é]|OR |from:|in:|status:|before:|after:|todo){0,40}",
+            ]
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig {
+                cases: 2_000,
+                rng_seed: RngSeed::Fixed(1),
+                failure_persistence: None,
+                ..ProptestConfig::default()
+            })]
+
+            #[test]
+            fn whatever_is_typed_is_read_or_refused_and_stays_within_bounds(text in typed()) {
+                let Ok(query) = parse(&text, "UTC") else { return Ok(()) };
+
+                prop_assert!(query.terms() <= TERMS_MAX);
+                let all = query.groups.iter().flatten().chain(&query.none);
+                for term in all {
+                    prop_assert!(is_searchable(term) && text.contains(term.as_str()), "{term:?}");
+                }
+                prop_assert!(query.groups.iter().all(|group| !group.is_empty()));
+                // What is read can be looked for.
+                let matcher = Matcher::of(&query);
+                prop_assert_eq!(matcher.parts.len(), query.groups.iter().flatten().count());
+            }
+
+            #[test]
+            fn plain_words_are_read_as_they_stand(
+                words in prop::collection::vec("[a-z0-9]{1,12}", 1..TERMS_MAX),
+            ) {
+                let query = parse(&words.join("  "), "UTC").expect("words are words");
+
+                let read: Vec<String> = query.groups.into_iter().flatten().collect();
+                prop_assert_eq!(read, words);
+            }
+
+            #[test]
+            fn a_phrase_in_quotation_marks_is_one_term(
+                words in prop::collection::vec("[a-z]{1,8}", 1..6),
+            ) {
+                let phrase = words.join(" ");
+
+                let query = parse(&format!("\"{phrase}\""), "UTC").expect("a phrase");
+
+                prop_assert_eq!(query.groups, vec![vec![phrase]]);
+            }
+        }
+    }
 }

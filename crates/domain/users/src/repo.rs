@@ -27,6 +27,10 @@ macro_rules! columns {
 
 use columns;
 
+mod verbs;
+
+pub use verbs::{find_by_email, find_by_role, touch};
+
 const LOOKUP: Sql =
     Sql::new("users.lookup", concat!("SELECT ", columns!(), " FROM users WHERE id = $1"));
 const LOOKUP_FOR_SHARE: Sql = Sql::new(
@@ -114,7 +118,7 @@ pub const ALL: &[&Sql] = &[
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
     let lists = list::all();
-    [ALL, change::ALL, grants::ALL, &lists].concat()
+    [ALL, change::ALL, grants::ALL, verbs::ALL, &lists].concat()
 }
 
 /// A person by id, the deleted too.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sayso_access::Role;
 use sayso_users::filter::Filter;
-use sayso_users::service;
+use sayso_users::{repo, service};
 
 use crate::stage::{Stage, code};
 
@@ -84,4 +84,32 @@ async fn pages_show_everybody_once_and_the_deleted_only_to_who_asks_by_id() {
     let managers = Filter { roles: Some(vec![Role::Manager]), ..Filter::default() };
     let page = service::list(&mut db, &ctx, &managers, 20, None).await.expect("it is listed");
     assert!(page.items.is_empty());
+}
+
+#[tokio::test]
+async fn people_are_found_by_what_they_are_known_by_and_noted_at_most_once_a_minute() {
+    let stage = Stage::new().await;
+    let boss = stage.person("boss@example.com", Role::Manager).await;
+    let ann = stage.person("Ann@Example.com", Role::Staff).await;
+    let (db, ctx) = (stage.database.db(), stage.ctx.acting(Role::Staff));
+    let touch = async |seconds: i64| {
+        let at = ctx.now() + jiff::SignedDuration::from_secs(seconds);
+        let seen = [(boss.id, at), (ann.id, at)];
+        let noted =
+            db.transaction(&ctx, async move |tx, _| Ok(repo::touch(tx, &seen).await?.len()));
+        noted.await.expect("noted")
+    };
+
+    let by_email = repo::find_by_email(&mut db.read(), "ann@example.com").await.expect("read");
+    let managers = repo::find_by_role(&mut db.read(), Role::Manager, 10).await.expect("read");
+    let noted = [touch(0).await, touch(59).await, touch(60).await];
+
+    assert_eq!(by_email.map(|user| user.id), Some(ann.id));
+    assert_eq!(managers.iter().map(|user| user.id).collect::<Vec<_>>(), [boss.id]);
+    assert_eq!(noted, [2, 0, 2]);
+    let after = repo::lookup(&mut db.read(), ann.id).await.expect("read").expect("there");
+    assert_eq!((after.revision, after.version), (ann.revision, ann.version));
+    stage.database.change("UPDATE users SET deleted_at = now() WHERE role = 'manager'").await;
+    let managers = repo::find_by_role(&mut db.read(), Role::Manager, 10).await.expect("read");
+    assert!(managers.is_empty() && touch(600).await == 1);
 }

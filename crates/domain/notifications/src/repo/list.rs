@@ -97,6 +97,7 @@ const UNREAD_CHANNELS: Sql = Sql::new(
              SELECT 1 FROM messages u
              WHERE u.channel_id = m.channel_id AND u.deleted_at IS NULL AND u.sender_id <> $1
                AND u.created_at > coalesce(m.last_read_at, m.joined_at)
+               AND (u.mentions <> '{}' OR u.mentions_channel)
                AND (u.mentions_channel OR u.mentions @> ARRAY[$1])
              LIMIT 1000) counted
      ) mentions

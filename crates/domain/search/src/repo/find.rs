@@ -107,11 +107,11 @@ macro_rules! ways {
             ),
             &find!(
                 concat!("search.", $kind, "_by_newest"),
-                concat!("(SELECT n.* ", $newest, " LIMIT 20000) x"),
+                concat!("(SELECT n.* ", $newest, " LIMIT 4000) x"),
                 $fits,
                 $head,
                 $shown,
-                concat!("(SELECT count(*) FROM (SELECT 1 ", $newest, " LIMIT 20000) looked_at)")
+                concat!("(SELECT count(*) FROM (SELECT 1 ", $newest, " LIMIT 4000) looked_at)")
             ),
         ]
     };
@@ -142,7 +142,7 @@ const MESSAGES: [&Sql; 4] = ways!(
     "FROM mine CROSS JOIN LATERAL (
          SELECT * FROM messages m WHERE m.channel_id = mine.channel_id AND m.deleted_at IS NULL
          ORDER BY m.created_at DESC, m.id DESC
-         LIMIT (SELECT greatest(20, 20000 / greatest(1, count(*))) FROM mine)) n",
+         LIMIT (SELECT greatest(20, 4000 / greatest(1, count(*))) FROM mine)) n",
     // An array, so that the planner joins the index of channels with that of
     // the text.
     "x.channel_id = ANY ((SELECT array_agg(channel_id) FROM mine)::uuid[])

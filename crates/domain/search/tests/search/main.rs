@@ -309,6 +309,7 @@ fn no_question_is_ever_a_fault_of_the_server() {
     ];
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 300,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
         failure_persistence: None,
         ..ProptestConfig::default()
     });

@@ -6,6 +6,7 @@ mod company;
 mod lists;
 mod messages;
 mod moving;
+mod property;
 mod relations;
 mod state;
 mod together;

@@ -35,6 +35,7 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
         ("errors.txt", catalog::errors_text()),
         ("events.txt", catalog::events_text()),
         ("config.md", config_text()),
+        ("env.example", env_text()),
     ];
     std::fs::create_dir_all(&args.folder).context("the folder cannot be made")?;
     for (name, text) in files {
@@ -89,4 +90,77 @@ fn config_text() -> String {
         );
     }
     text
+}
+
+/// `golden/env.example`, which `.env.example` leads to: every setting as a
+/// variable, after those that `compose.yaml` asks for.
+fn env_text() -> String {
+    let mut text = String::from(COMPOSE);
+    let mut section = "";
+    let settings = sayso_config::reference();
+    for setting in &settings {
+        let own = setting.key.split_once('.').map_or("", |(section, _)| section);
+        if own != section {
+            section = own;
+            let _ = writeln!(text, "\n# [{section}]");
+        }
+        let default = if setting.default.contains(' ') { "" } else { &setting.default };
+        let _ =
+            writeln!(text, "\n# {} ({})\n#{}={default}", setting.doc, setting.unit, setting.env);
+    }
+    text
+}
+
+/// Passwords have no default: one that everybody knows is none.
+const COMPOSE: &str = "\
+# Copy this to .env. It is read by `docker compose`, and by a shell with
+#   set -a; . ./.env; set +a; sayso serve
+
+# What compose.yaml asks for. Make each with `openssl rand -hex 32`; hexadecimal
+# digits need no quoting in a URL.
+POSTGRES_PASSWORD=
+SAYSO_OWNER_PASSWORD=
+SAYSO_APP_PASSWORD=
+REDIS_PASSWORD=
+SAYSO_SECRETS__ROOT_KEY=
+
+# Every other setting of Sayso, with its default. Those of nodes in compose.yaml
+# stand there, below `settings`.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compose_asks_for_stands_in_the_example() {
+        let compose = include_str!("../../../../../compose.yaml");
+        let asked = compose.split("${").skip(1).filter_map(|rest| rest.split([':', '}']).next());
+        let text = env_text();
+        let mut count = 0;
+        for name in asked {
+            assert!(text.contains(&format!("\n{name}=")), "{name} is not in .env.example");
+            count += 1;
+        }
+        assert!(count > 4, "compose.yaml asks for {count} variables");
+    }
+
+    #[test]
+    fn every_setting_that_compose_gives_to_a_node_is_one() {
+        let compose = include_str!("../../../../../compose.yaml");
+        let known: Vec<String> = sayso_config::reference()
+            .into_iter()
+            .flat_map(|setting| setting.aliases.into_iter().chain([setting.env]))
+            .collect();
+        let given = compose.lines().filter_map(|line| line.strip_prefix("      "));
+        let given = given.filter_map(|line| line.split_once(": ").map(|(name, _)| name));
+        let given: Vec<&str> = given
+            .filter(|name| name.ends_with("_URL") || name.starts_with("SAYSO_"))
+            .filter(|name| !name.ends_with("_PASSWORD"))
+            .collect();
+        for name in &given {
+            assert!(known.iter().any(|one| one == name), "{name} is no setting");
+        }
+        assert!(given.len() >= 4, "{given:?}");
+    }
 }

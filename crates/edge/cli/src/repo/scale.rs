@@ -9,6 +9,19 @@ use sayso_access::UserId;
 use sayso_db::{Queries, Sql, Tx};
 use sayso_kernel::{Fault, Timestamp};
 
+/// Uses every parameter, whatever the statement needs, and names them.
+macro_rules! sized {
+    ($text:literal) => {
+        concat!(
+            "WITH size AS MATERIALIZED (SELECT $1::bigint AS people, $2::bigint AS channels,
+                                               $3::bigint AS count, $4::timestamptz AS now) ",
+            $text
+        )
+    };
+}
+
+mod around;
+
 /// A part of the work, in words, and what does it. Its parameters are always
 /// the same four: people, channels, how many rows, and the present time.
 pub(crate) struct Step {
@@ -33,21 +46,11 @@ pub(crate) struct Scale {
     pub(crate) tasks: i64,
 }
 
-/// Uses every parameter, whatever the statement needs, and names them.
-macro_rules! sized {
-    ($text:literal) => {
-        concat!(
-            "WITH size AS MATERIALIZED (SELECT $1::bigint AS people, $2::bigint AS channels,
-                                               $3::bigint AS count, $4::timestamptz AS now) ",
-            $text
-        )
-    };
-}
-
 const NUMBERS: Sql = Sql::new(
     "scale.numbers",
     // Inlined by the planner, and gone with the session. `u` is even in [0, 1);
-    // `id` is stable because the time it takes apart is.
+    // `id` is stable because the time it takes apart is; `n` is a number that
+    // such an id owes to its row alone.
     "DO $$ BEGIN
          CREATE OR REPLACE FUNCTION pg_temp.h(n bigint, salt bigint) RETURNS bigint
              LANGUAGE sql IMMUTABLE AS 'SELECT hashint8extended($1, $2) & 1073741823';
@@ -60,6 +63,11 @@ const NUMBERS: Sql = Sql::new(
                       || ''7'' || lpad(to_hex(hashint8extended($2, $3) & 4095), 3, ''0'')
                       || ''8'' || lpad(to_hex(hashint8extended($2, $3 + 1) & 1152921504606846975),
                                        15, ''0''))::uuid';
+         CREATE OR REPLACE FUNCTION pg_temp.n(id uuid) RETURNS bigint
+             LANGUAGE sql IMMUTABLE AS
+             'SELECT (''x'' || right($1::text, 12))::bit(48)::bigint';
+         CREATE TEMP TABLE scale_categories (n bigint PRIMARY KEY, id uuid, kind text)
+             ON COMMIT DROP;
          CREATE TEMP TABLE scale_people (n bigint PRIMARY KEY, id uuid, at timestamptz)
              ON COMMIT DROP;
          CREATE TEMP TABLE scale_channels (n bigint PRIMARY KEY, id uuid, at timestamptz,
@@ -80,8 +88,8 @@ const TAKE_OFF: Sql = Sql::new(
          FOR it IN
              SELECT indexrelid::regclass AS name, pg_get_indexdef(indexrelid) AS text
              FROM pg_index
-             WHERE indrelid IN ('tasks'::regclass, 'messages'::regclass,
-                                'channel_members'::regclass)
+             WHERE indrelid = ANY ('{tasks,messages,channel_members,task_comments,task_history,
+                                     task_dependencies,notifications}'::regclass[])
                AND NOT indisunique
              ORDER BY 1
          LOOP
@@ -92,8 +100,9 @@ const TAKE_OFF: Sql = Sql::new(
              SELECT conrelid::regclass AS on_table, conname AS name,
                     pg_get_constraintdef(oid) AS text
              FROM pg_constraint
-             WHERE contype = 'f' AND conrelid IN ('tasks'::regclass, 'messages'::regclass,
-                                                  'channel_members'::regclass)
+             WHERE contype = 'f' AND conrelid = ANY (
+                 '{tasks,messages,channel_members,task_comments,task_history,task_dependencies,
+                   notifications,message_revisions}'::regclass[])
              ORDER BY 1, 2
          LOOP
              INSERT INTO scale_ddl (text) VALUES (format('ALTER TABLE %s ADD CONSTRAINT %I %s',
@@ -167,8 +176,8 @@ const CHANNELS: Sql = Sql::new(
              SELECT n, pg_temp.id(at, n, 20), at, kind, first, members FROM numbered
              RETURNING *
          )
-         INSERT INTO channels (id, name, description, kind, direct_key, member_count, created_by,
-                               created_at, updated_at)
+         INSERT INTO channels (id, name, description, kind, direct_key, member_count, category_id,
+                               created_by, created_at, updated_at)
          SELECT c.id,
                 CASE WHEN c.kind <> 'direct' THEN
                     (ARRAY['garten','releases','客户','support','équipe','ventas','研究','운영','news',
@@ -177,19 +186,23 @@ const CHANNELS: Sql = Sql::new(
                 CASE WHEN c.kind = 'direct' THEN
                     encode(sha256(uuid_send(least(a.id, b.id)) || uuid_send(greatest(a.id, b.id))),
                            'hex') END,
-                c.members, a.id, c.at, c.at
+                c.members, k.id, a.id, c.at, c.at
          FROM kept c CROSS JOIN size s
+         LEFT JOIN scale_categories k ON k.n = 31 + c.n % 10 AND c.kind <> 'direct' AND c.n % 2 = 0
          JOIN scale_people a ON a.n = c.first + 1
          JOIN scale_people b ON b.n = (c.first + 1) % s.people + 1"
     ),
 );
 
+/// They have read up to a moment of the last ten days; one in fifty never has.
 const MEMBERS: Sql = Sql::new(
     "scale.members",
     sized!(
-        "INSERT INTO channel_members (channel_id, user_id, role, joined_at)
+        "INSERT INTO channel_members (channel_id, user_id, role, joined_at, last_read_at)
          SELECT c.id, p.id,
-                CASE WHEN c.kind = 'direct' OR k > 0 THEN 'member' ELSE 'owner' END, c.at
+                CASE WHEN c.kind = 'direct' OR k > 0 THEN 'member' ELSE 'owner' END, c.at,
+                CASE WHEN pg_temp.h(p.n * 10000 + c.n, 25) % 50 > 0 THEN s.now - make_interval(
+                    secs => 864000 * pg_temp.u(p.n * 10000 + c.n, 26)) END
          FROM scale_channels c CROSS JOIN size s
          CROSS JOIN generate_series(0, c.members - 1) AS k
          JOIN scale_people p ON p.n = (c.first + k) % s.people + 1"
@@ -212,7 +225,8 @@ const FOLLOWS: Sql = Sql::new(
 const MESSAGES: Sql = Sql::new(
     "scale.messages",
     sized!(
-        "INSERT INTO messages (id, channel_id, sender_id, content, created_at, updated_at)
+        "INSERT INTO messages (id, channel_id, sender_id, content, mentions, thread_id, created_at,
+                               updated_at)
          SELECT pg_temp.id(x.at, x.n, 30), c.id, p.id,
                 (ARRAY['The numbers for spring are in','Please read the letter from Graz',
                        'I measured it twice','Noch eine Frage','Nothing urgent, but good to know',
@@ -224,14 +238,27 @@ const MESSAGES: Sql = Sql::new(
                 (ARRAY['thank you all','see the task','more on Monday','it can wait',
                        'with the blue box','before the fair','I will write it down','déjà vu',
                        'für morgen','明日までに','下周再说','내일까지','as agreed in Kraków'])
-                    [1 + floor(13 * power(pg_temp.u(x.n, 33), 3))::int] || ' #' || x.n,
+                    [1 + floor(13 * power(pg_temp.u(x.n, 33), 3))::int] || ' #' || x.n
+                -- What few say, for who searches for it.
+                || CASE WHEN x.n % 1000 = 0 THEN ' xy 会议' ELSE '' END,
+                CASE WHEN x.n % 40 = 0 THEN ARRAY[m.id] ELSE '{}' END,
+                CASE WHEN r.n > 0 THEN pg_temp.id(s.now - make_interval(
+                    secs => 58320000.0 * (s.count - r.n) / s.count), r.n, 30) END,
                 x.at, x.at
          FROM (SELECT n, s.people,
                       s.now - make_interval(secs => 58320000.0 * (s.count - n) / s.count) AS at,
                       1 + floor(s.channels * power(pg_temp.u(n, 34), 3))::bigint AS channel
                FROM size s, generate_series(1, s.count) AS n) x
+         CROSS JOIN size s
          JOIN scale_channels c ON c.n = x.channel
-         JOIN scale_people p ON p.n = (c.first + pg_temp.h(x.n, 35) % c.members) % x.people + 1"
+         JOIN scale_people p ON p.n = (c.first + pg_temp.h(x.n, 35) % c.members) % x.people + 1
+         JOIN scale_people m ON m.n = (c.first + pg_temp.h(x.n, 36) % c.members) % x.people + 1
+         -- What each tenth answers: one shortly before it in the same channel.
+         LEFT JOIN LATERAL (
+             SELECT n FROM generate_series(x.n - 1, x.n - 20, -1) AS n
+             WHERE x.n % 10 = 0 AND n > 0 AND n % 10 > 0
+               AND 1 + floor(s.channels * power(pg_temp.u(n, 34), 3))::bigint = x.channel
+             LIMIT 1) r ON true"
     ),
 );
 
@@ -240,9 +267,10 @@ const MESSAGES: Sql = Sql::new(
 const TASKS: Sql = Sql::new(
     "scale.tasks",
     sized!(
-        "INSERT INTO tasks (id, channel_id, title, description, status, priority, assigned_to, tags,
-                            due_date, due_all_day, created_by, completed_at, created_at, updated_at)
-         SELECT pg_temp.id(x.at, x.n, 40), CASE WHEN x.n % 7 > 0 THEN c.id END,
+        "INSERT INTO tasks (id, channel_id, category_id, title, description, status, priority,
+                            assigned_to, tags, due_date, due_all_day, created_by, completed_at,
+                            created_at, updated_at)
+         SELECT pg_temp.id(x.at, x.n, 40), CASE WHEN x.n % 7 > 0 THEN c.id END, k.id,
                 (ARRAY['Fix','Review','Measure','Write about','Translate','Revisar','Überprüfe',
                        'Vérifier','確認する:','検討','修复','检查','검토:'])
                     [1 + floor(13 * power(pg_temp.u(x.n, 41), 5))::int] || ' ' ||
@@ -253,7 +281,8 @@ const TASKS: Sql = Sql::new(
                     [1 + floor(14 * power(pg_temp.u(x.n, 42), 5))::int] || ' ' ||
                 (ARRAY['before the fair','on old phones','in winter','again','for Kraków','für Zürich',
                        '東京向け','给王小红','서울'])
-                    [1 + floor(9 * power(pg_temp.u(x.n, 43), 5))::int] || ' ' || x.n,
+                    [1 + floor(9 * power(pg_temp.u(x.n, 43), 5))::int] || ' ' || x.n
+                || CASE WHEN x.n % 1000 = 500 THEN ' xy 会议' ELSE '' END,
                 CASE WHEN x.n % 3 = 0 THEN 'Measure before and after, and say what changed.'
                      ELSE '' END,
                 x.status, (ARRAY[0, 1, 1, 1, 2, 2, 3])[1 + pg_temp.h(x.n, 44) % 7],
@@ -278,7 +307,8 @@ const TASKS: Sql = Sql::new(
          JOIN scale_channels c ON c.n = x.channel
          JOIN scale_people p ON p.n = (c.first + pg_temp.h(x.n, 50) % c.members) % x.people + 1
          JOIN scale_people a ON a.n = (c.first + pg_temp.h(x.n, 51) % c.members) % x.people + 1
-         JOIN scale_people b ON b.n = (c.first + pg_temp.h(x.n, 52) % c.members) % x.people + 1"
+         JOIN scale_people b ON b.n = (c.first + pg_temp.h(x.n, 52) % c.members) % x.people + 1
+         LEFT JOIN scale_categories k ON k.n = 1 + pg_temp.h(x.n, 53) % 30 AND x.n % 3 > 0"
     ),
 );
 
@@ -308,11 +338,19 @@ pub(crate) const STEPS: &[Step] = &[
     step("preparing", &NUMBERS, Count::None),
     step("taking indexes off", &TAKE_OFF, Count::None),
     step("people", &PEOPLE, Count::None),
+    step("categories", &around::CATEGORIES, Count::None),
     step("channels", &CHANNELS, Count::None),
     step("members", &MEMBERS, Count::None),
     step("follows", &FOLLOWS, Count::None),
     step("tasks", &TASKS, Count::Tasks),
     step("messages", &MESSAGES, Count::Messages),
+    step("dependencies", &around::DEPENDENCIES, Count::None),
+    step("what waits", &around::BLOCKED, Count::None),
+    step("comments", &around::COMMENTS, Count::None),
+    step("history", &around::HISTORY, Count::None),
+    step("notifications", &around::NOTIFICATIONS, Count::None),
+    step("sessions", &around::SESSIONS, Count::None),
+    step("revisions", &around::REVISIONS, Count::None),
     step("putting indexes back", &PUT_BACK, Count::None),
 ];
 
