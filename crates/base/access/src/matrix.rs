@@ -31,6 +31,8 @@ pub enum Permission {
     TaskView,
     /// Change a task and its assignees.
     TaskUpdate,
+    /// Read the audit.
+    AuditRead,
 }
 
 /// One cell of the table.
@@ -61,6 +63,7 @@ pub const TABLE: &[(Permission, [Grant; 3])] = {
         (P::TaskCreate, [When, When, When]),
         (P::TaskView, [When, When, When]),
         (P::TaskUpdate, [When, When, When]),
+        (P::AuditRead, [Yes, No, No]),
     ]
 };
 
