@@ -20,6 +20,7 @@ pub fn codes() -> Vec<&'static Code> {
         sayso_messages::CODES,
         sayso_tasks::CODES,
         sayso_search::CODES,
+        sayso_audit::CODES,
     ]
     .concat();
     all.sort_by_key(|code| code.name);
@@ -38,6 +39,7 @@ pub fn facts() -> Vec<&'static FactKind> {
         sayso_messages::FACTS,
         sayso_tasks::FACTS,
         sayso_search::FACTS,
+        sayso_audit::FACTS,
     ]
     .concat();
     all.sort_by_key(|kind| kind.name);
@@ -56,6 +58,7 @@ pub fn statements() -> Vec<&'static Sql> {
         sayso_messages::statements(),
         sayso_tasks::statements(),
         sayso_search::statements(),
+        sayso_audit::statements(),
     ]
     .concat();
     all.sort_by_key(|sql| sql.name);
@@ -109,4 +112,10 @@ pub fn endpoints_text(document: &OpenApi) -> String {
     }
     lines.sort();
     format!("# path, method, operation\n{}", lines.concat())
+}
+
+/// `docs/errors.md`.
+#[must_use]
+pub fn errors_page() -> String {
+    crate::docs::errors_text()
 }
