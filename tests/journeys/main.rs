@@ -3,13 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod cast;
 mod company;
 mod consumer;
 mod contract;
 mod faults;
 mod listening;
+mod network;
 mod one_commit;
 mod team;
 mod truth;
+mod wire;
 mod work;
