@@ -3,15 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod abuse;
 mod cast;
 mod company;
 mod consumer;
 mod contract;
 mod faults;
 mod listening;
+mod network;
 mod one_commit;
 mod project;
 mod rights;
 mod team;
 mod truth;
+mod wire;
 mod work;

@@ -12,6 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 /// filled database.
 const OTHERS: [&str; 3] = ["README.md", "costs.txt", "plans"];
 
+/// The part of what the binary writes that does not stand in `golden/`: pages
+/// for people, in the folder of the same name beside it.
+const PAGES: &str = "docs";
+
 /// A file that is not what the binary writes.
 #[derive(Debug, PartialEq, Eq)]
 enum Drift {
@@ -26,31 +30,38 @@ enum Drift {
 /// Writes `golden/` anew.
 pub fn write(root: &Path) -> Result<()> {
     let fresh = Fresh::written_by_the_binary(root)?;
-    let golden = root.join("golden");
     for file in files(&fresh.0)? {
-        let target = golden.join(&file);
+        let target = home(root, &file).join(&file);
         fs::create_dir_all(target.parent().context("a file has a folder")?)?;
         fs::copy(fresh.0.join(&file), target)?;
     }
-    report(&golden, &fresh.0)
+    report(root, &fresh.0)
+}
+
+/// The folder below which a file that the binary writes is committed.
+fn home(root: &Path, file: &Path) -> PathBuf {
+    if file.starts_with(PAGES) { root.to_owned() } else { root.join("golden") }
 }
 
 /// Fails where `golden/` is not what the binary writes.
 pub fn check(root: &Path) -> Result<()> {
     let fresh = Fresh::written_by_the_binary(root)?;
-    report(&root.join("golden"), &fresh.0)
+    report(root, &fresh.0)
 }
 
 /// Shows every drift; an error when there is one.
-fn report(golden: &Path, fresh: &Path) -> Result<()> {
-    let drifts = compare(golden, fresh)?;
+fn report(root: &Path, fresh: &Path) -> Result<()> {
+    let drifts = compare(root, fresh)?;
     for drift in &drifts {
         match drift {
             Drift::Differs(file, line) => {
-                eprintln!("golden/{}:{line}: differs from what the binary writes", file.display());
-                show(golden, fresh, file);
+                let path = home(root, file).join(file);
+                eprintln!("{}:{line}: differs from what the binary writes", path.display());
+                show(&path, &fresh.join(file));
             }
-            Drift::Missing(file) => eprintln!("golden/{}: is not there yet", file.display()),
+            Drift::Missing(file) => {
+                eprintln!("{}: is not there yet", home(root, file).join(file).display());
+            }
             Drift::Orphaned(file) => {
                 eprintln!("golden/{}: nothing writes it; delete it", file.display());
             }
@@ -63,10 +74,10 @@ fn report(golden: &Path, fresh: &Path) -> Result<()> {
 }
 
 /// Prints the difference of one file, as git shows it.
-fn show(golden: &Path, fresh: &Path, file: &Path) {
+fn show(committed: &Path, fresh: &Path) {
     let shown = Command::new("git")
         .args(["--no-pager", "diff", "--no-index", "--no-color", "--no-ext-diff"])
-        .args([golden.join(file), fresh.join(file)])
+        .args([committed, fresh])
         .stdout(std::io::stderr())
         .status();
     if shown.is_err() {
@@ -74,14 +85,15 @@ fn show(golden: &Path, fresh: &Path, file: &Path) {
     }
 }
 
-/// Every drift between the committed folder and the freshly written one.
-fn compare(golden: &Path, fresh: &Path) -> Result<Vec<Drift>> {
-    let (committed, written) = (files(golden)?, files(fresh)?);
+/// Every drift between what is committed and what was freshly written.
+fn compare(root: &Path, fresh: &Path) -> Result<Vec<Drift>> {
+    let (committed, written) = (files(&root.join("golden"))?, files(fresh)?);
     let mut drifts = Vec::new();
     for file in &written {
-        if !committed.contains(file) {
+        let path = home(root, file).join(file);
+        if !path.exists() {
             drifts.push(Drift::Missing(file.clone()));
-        } else if let Some(line) = first_difference(&golden.join(file), &fresh.join(file))? {
+        } else if let Some(line) = first_difference(&path, &fresh.join(file))? {
             drifts.push(Drift::Differs(file.clone(), line));
         }
     }
@@ -175,31 +187,49 @@ mod tests {
 
     #[test]
     fn every_kind_of_drift_is_named() {
-        let golden = folder(
+        let root = folder(
             "drifted",
-            &[("a.txt", "one\ntwo\n"), ("gone.txt", ""), ("plans/x.txt", ""), ("same.txt", "s")],
+            &[
+                ("golden/a.txt", "one\ntwo\n"),
+                ("golden/gone.txt", ""),
+                ("golden/plans/x.txt", ""),
+                ("golden/same.txt", "s"),
+                ("docs/testing.md", "by hand"),
+                ("docs/errors.md", "old\n"),
+            ],
         );
-        let fresh =
-            folder("written", &[("a.txt", "one\nthree\n"), ("new/b.txt", ""), ("same.txt", "s")]);
+        let fresh = folder(
+            "written",
+            &[
+                ("a.txt", "one\nthree\n"),
+                ("docs/errors.md", "new\n"),
+                ("new/b.txt", ""),
+                ("same.txt", "s"),
+            ],
+        );
 
-        let drifts = compare(&golden.0, &fresh.0).unwrap();
+        let drifts = compare(&root.0, &fresh.0).unwrap();
 
         assert_eq!(
             drifts,
             [
                 Drift::Differs("a.txt".into(), 2),
+                Drift::Differs("docs/errors.md".into(), 1),
                 Drift::Missing("new/b.txt".into()),
                 Drift::Orphaned("gone.txt".into()),
             ]
         );
-        assert!(report(&golden.0, &fresh.0).is_err());
+        assert!(report(&root.0, &fresh.0).is_err());
     }
 
     #[test]
     fn equal_folders_have_not_drifted() {
-        let golden = folder("kept", &[("a.txt", "one\n"), ("costs.txt", "1")]);
-        let fresh = folder("equal", &[("a.txt", "one\n")]);
+        let root = folder(
+            "kept",
+            &[("golden/a.txt", "one\n"), ("golden/costs.txt", "1"), ("docs/b.md", "")],
+        );
+        let fresh = folder("equal", &[("a.txt", "one\n"), ("docs/b.md", "")]);
 
-        assert!(report(&golden.0, &fresh.0).is_ok());
+        assert!(report(&root.0, &fresh.0).is_ok());
     }
 }

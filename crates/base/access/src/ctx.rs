@@ -1,5 +1,7 @@
 //! The context of one operation, whichever door it came through.
 
+use std::sync::Arc;
+
 use sayso_kernel::{Clock, Random, Timestamp};
 use uuid::Uuid;
 
@@ -54,6 +56,8 @@ pub struct Ctx {
     pub via: Via,
     /// Ties together everything that one request caused, across facts.
     pub correlation_id: Uuid,
+    /// The id of the request, as its answer tells it; written into the audit.
+    pub request_id: Option<Arc<str>>,
     /// Where it came from.
     pub origin: Origin,
     /// The clock.
@@ -67,7 +71,8 @@ impl Ctx {
     #[must_use]
     pub fn anonymous(via: Via, clock: Clock, random: Random) -> Self {
         let correlation_id = random.uuid(clock.now());
-        Self { actor: None, via, correlation_id, origin: Origin::default(), clock, random }
+        let origin = Origin::default();
+        Self { actor: None, via, correlation_id, request_id: None, origin, clock, random }
     }
 
     /// The same context, acting for `actor`.

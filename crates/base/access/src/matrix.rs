@@ -66,6 +66,8 @@ pub enum Permission {
     /// Change a task and its assignees.
     #[serde(rename = "task.update")]
     TaskUpdate,
+    /// Read the audit.
+    AuditRead,
 }
 
 impl Permission {
@@ -137,6 +139,7 @@ pub const TABLE: &[(Permission, [Grant; 3])] = {
         (P::TaskCreate, [When, When, When]),
         (P::TaskView, [When, When, When]),
         (P::TaskUpdate, [When, When, When]),
+        (P::AuditRead, [Yes, No, No]),
     ]
 };
 

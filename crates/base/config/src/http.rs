@@ -1,6 +1,6 @@
 //! The HTTP door.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::section::section;
 
@@ -22,6 +22,10 @@ section! {
         /// Origins whose pages may call this API (CORS), like
         /// `https://app.example.com`. Native apps send none and are let in.
         allowed_origins: Vec<String> = Vec::new(), "list of origins";
+        /// The proxies before this server, as addresses and networks
+        /// (`10.0.0.0/8`). What they say in `X-Forwarded-For` of where a
+        /// request comes from is believed, and of nobody else.
+        trusted_proxies: Vec<String> = Vec::new(), "list of addresses and networks";
         /// How many connections are open at once; more wait in the kernel.
         connections_max: usize = 20_000, "connections", in 10..=1_000_000;
     }
@@ -32,6 +36,20 @@ impl Http {
     pub(crate) fn bad_origin(&self) -> Option<&str> {
         self.allowed_origins.iter().map(String::as_str).find(|origin| !is_origin(origin))
     }
+
+    /// The trusted proxy that is none, if there is one.
+    pub(crate) fn bad_proxy(&self) -> Option<&str> {
+        self.trusted_proxies.iter().map(String::as_str).find(|entry| !is_network(entry))
+    }
+}
+
+/// Whether `text` is an address, or a network as an address and the bits of it
+/// that count.
+fn is_network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').map_or((text, None), |(a, b)| (a, Some(b)));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    bits.is_none_or(|bits| bits.parse::<u32>().is_ok_and(|bits| bits <= most))
 }
 
 /// Whether `text` is a scheme, a host and perhaps a port, and nothing after
@@ -48,7 +66,17 @@ fn is_origin(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_origin;
+    use super::{is_network, is_origin};
+
+    #[test]
+    fn a_network_is_an_address_and_perhaps_its_bits() {
+        for good in ["10.0.0.1", "10.0.0.0/8", "::1", "fd00::/8", "0.0.0.0/0"] {
+            assert!(is_network(good), "{good}");
+        }
+        for bad in ["proxy.example", "10.0.0.0/33", "10.0.0.0/", "/8", "::/129", "10.0.0"] {
+            assert!(!is_network(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn an_origin_is_a_scheme_and_a_host_and_nothing_after_it() {

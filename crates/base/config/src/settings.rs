@@ -139,6 +139,12 @@ impl Settings {
                 "each must be like https://app.example.com, without a path",
             );
         }
+        if self.http.bad_proxy().is_some() {
+            refuse(
+                "http.trusted_proxies",
+                "each must be an address like 10.0.0.1 or a network like 10.0.0.0/8",
+            );
+        }
         if self.auth.refresh_absolute_secs < self.auth.refresh_idle_secs {
             refuse("auth.refresh_absolute_secs", "must not be less than auth.refresh_idle_secs");
         }

@@ -69,13 +69,14 @@ impl Rows {
         self.ids.push(ctx.new_id());
         self.types.push(fact.kind.name);
         self.versions.push(fact.version);
-        self.times.push(ctx.now());
+        let at = ctx.now();
+        self.times.push(at);
         self.actors.push(fact.actor.or(ctx.user_id()).map(|id| id.0));
         self.streams.push(streams.join(","));
         self.data.push(data);
         self.changes.push(fact.change.as_ref().map(|change| change.get().to_owned()));
         self.effects.push(effects_json(fact));
-        self.audits.push(fact.kind.is_audited.then(|| audit_json(ctx, fact)));
+        self.audits.push(fact.kind.is_audited.then(|| audit_json(ctx, fact, at)));
         self.causes.push(fact.cause);
         Ok(())
     }
@@ -88,15 +89,16 @@ fn effects_json(fact: &Fact) -> Option<String> {
 
 /// The audit entry as it will be stored and hashed, but for its place in the
 /// chain.
-fn audit_json(ctx: &Ctx, fact: &Fact) -> String {
+fn audit_json(ctx: &Ctx, fact: &Fact, at: Timestamp) -> String {
     let entry = serde_json::json!({
         "action": fact.kind.name,
-        "at": ctx.now(),
+        "at": at,
         "actorId": fact.actor.or(ctx.user_id()),
         "sessionId": ctx.session_id(),
         "role": ctx.role(),
         "via": ctx.via.as_str(),
         "correlationId": ctx.correlation_id,
+        "requestId": ctx.request_id.as_deref(),
         "address": ctx.origin.address,
         "agent": ctx.origin.agent,
         "subject": fact.subject.as_ref().map(|subject| {

@@ -216,17 +216,32 @@ impl Process {
     /// # Panics
     /// When the command fails.
     pub async fn run(&self, args: &[&str], input: &str) -> String {
+        let (status, out, err) = self.ran(args, input).await;
+        assert!(status.success(), "sayso {args:?}: {status}\n{out}\n{err}");
+        out
+    }
+
+    /// Runs another command that is to fail with 1, and answers what it said.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn fails(&self, args: &[&str]) -> String {
+        let (status, out, err) = self.ran(args, "").await;
+        assert_eq!(status.code(), Some(1), "sayso {args:?}:\n{out}\n{err}");
+        err
+    }
+
+    async fn ran(&self, args: &[&str], input: &str) -> (ExitStatus, String, String) {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut stdin = child.stdin.take().expect("it was piped");
-        stdin.write_all(input.as_bytes()).expect("the command reads its input");
+        // A command that reads nothing may have ended already.
+        let _may_be_closed = stdin.write_all(input.as_bytes());
         drop(stdin);
         let waiting = tokio::task::spawn_blocking(move || child.wait_with_output());
         let output = waiting.await.expect("waiting does not panic").expect("it can be waited for");
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "sayso {args:?}: {}\n{out}\n{err}", output.status);
-        out
+        (output.status, text(&output.stdout), text(&output.stderr))
     }
 
     /// Everything it has printed, over all its starts.

@@ -39,6 +39,16 @@ pub const KEY_NOT_SUPPORTED: Code = Code::new(
     "This route does not take an Idempotency-Key, because its answer holds a secret",
 );
 
+/// The caller has used up what there is of a kind of requests.
+pub const TOO_MANY: Code =
+    Code::new("limits.too_many", Kind::TooMany, "That is more often than is allowed");
+/// A page of an origin that is not allowed wants a socket.
+pub const FOREIGN_ORIGIN: Code = Code::new(
+    "origin.not_allowed",
+    Kind::Forbidden,
+    "Pages of this origin may not open sockets here",
+);
+
 /// The codes declared here.
 pub const CODES: &[&Code] = &[
     &UNPARSABLE,
@@ -49,6 +59,8 @@ pub const CODES: &[&Code] = &[
     &UNSUPPORTED_MEDIA,
     &TIMEOUT,
     &KEY_NOT_SUPPORTED,
+    &TOO_MANY,
+    &FOREIGN_ORIGIN,
 ];
 
 /// Codes of single parts of a request, as they stand in `errors[].code`.

@@ -15,8 +15,7 @@ const SENT: HeaderValue = HeaderValue::from_static(
      X-Request-Id",
 );
 const SHOWN: HeaderValue = HeaderValue::from_static(
-    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed, \
-     Sayso-Position",
+    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed",
 );
 /// How long a browser may remember the answer to a preflight, in seconds.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
@@ -36,6 +35,16 @@ impl Cors {
     fn allows(&self, origin: &HeaderValue) -> bool {
         let origin = origin.as_bytes();
         self.allowed.iter().any(|one| one == "*" || one.as_bytes().eq_ignore_ascii_case(origin))
+    }
+
+    /// Whether a page of `origin` may open sockets: it is allowed, or was
+    /// served from where the request goes to.
+    pub(crate) fn is_known(&self, origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+        let own = |host: &HeaderValue| {
+            let origin = origin.to_str().ok().and_then(|text| text.split_once("://"));
+            origin.is_some_and(|(_, at)| at.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
+        };
+        self.allows(origin) || host.is_some_and(own)
     }
 
     /// The answer to a preflight; `None` for any other request.

@@ -1,9 +1,10 @@
 //! Adds what every route has in common to the OpenAPI document: the refusals.
 
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::params::ITEMS_MAX;
 use crate::problem;
 
 /// A refusal, as it is documented; [`problem::body`] writes it.
@@ -109,6 +110,7 @@ const REFUSALS: &[Refusal] = &[
 pub fn add_problems(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
+            operation.parameters.iter_mut().flatten().for_each(bound);
             add_to(method, path, operation);
         }
     }
@@ -120,6 +122,14 @@ pub fn add_problems(document: &mut OpenApi) {
     ProblemView::schemas(&mut referenced);
     components.schemas.extend(referenced);
     components.schemas.insert(ProblemView::name().into_owned(), ProblemView::schema());
+}
+
+/// Says how many values a parameter may have, where its type does not.
+fn bound(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    if let Some(RefOr::T(Schema::Array(list))) = &mut parameter.schema {
+        list.max_items.get_or_insert(ITEMS_MAX);
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {

@@ -15,6 +15,7 @@ use sayso_kernel::fault::{Place, VERSION_REQUIRED};
 use sayso_kernel::{Fault, hex, secret};
 
 use crate::codes::{BAD_HEADER, CONTRADICTORY_VERSION, field};
+use crate::limits::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use crate::problem::Problem;
 
 const REST_LEN: usize = 8;
@@ -85,7 +86,8 @@ pub(crate) fn unless_modified(held: &[HeaderValue], response: Response) -> Respo
     if response.status() != StatusCode::OK || !held.iter().any(|list| names(list, tag)) {
         return response;
     }
-    const KEPT: [HeaderName; 5] = [ETAG, CACHE_CONTROL, VARY, EXPIRES, CONTENT_LOCATION];
+    const KEPT: [HeaderName; 7] =
+        [ETAG, CACHE_CONTROL, VARY, EXPIRES, CONTENT_LOCATION, RATE_LIMIT, RATE_LIMIT_POLICY];
     let mut headers = HeaderMap::with_capacity(12);
     for name in KEPT {
         if let Some(value) = response.headers().get(&name) {

@@ -20,6 +20,8 @@ use crate::{query, schema, shape};
 
 /// Values of one parameter that are looked at, at the most.
 const VALUES_MAX: usize = 1000;
+/// Values that a parameter may have where its type does not say.
+pub(crate) const ITEMS_MAX: usize = 100;
 
 static QUESTIONS: PerType<Question> = PerType::new();
 
@@ -123,7 +125,11 @@ impl Question {
 }
 
 fn schema_of(parameter: &Parameter) -> Value {
-    serde_json::to_value(&parameter.schema).expect("a schema is plain JSON")
+    let mut schema = serde_json::to_value(&parameter.schema).expect("a schema is plain JSON");
+    if let Some(schema) = schema.as_object_mut().filter(|it| shape::has(it, "type", "array")) {
+        schema.entry("maxItems").or_insert_with(|| ITEMS_MAX.into());
+    }
+    schema
 }
 
 fn finding(name: &str, code: &'static str, detail: &str) -> Finding {

@@ -6,6 +6,8 @@
 //!     request id     the client's, or ours
 //!       context      who asks from where; position of the log before reading
 //!         access log and metrics
+//!           head     400 for what could be read in two ways; 403 for a socket
+//!                    that a foreign page wants; 405 for TRACE
 //!           length   413 before anything is read
 //!             time   503 after the limit
 //!               panic  500
@@ -23,19 +25,22 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-    IF_NONE_MATCH, ORIGIN, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName,
+    HeaderValue, IF_NONE_MATCH, ORIGIN, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use sayso_access::{Ctx, Origin, Via};
-use sayso_kernel::fault::{INTERNAL, NOT_FOUND};
+use sayso_kernel::fault::{INTERNAL, NOT_FOUND, Place};
 use sayso_kernel::{Clock, Fault, Random};
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::body::{self, BodyMax};
-use crate::codes::{METHOD_NOT_ALLOWED, TIMEOUT};
+use crate::codes::{BAD_HEADER, FOREIGN_ORIGIN, METHOD_NOT_ALLOWED, TIMEOUT, field};
 use crate::cors::Cors;
+use crate::forwarded::Proxies;
+use crate::position::MinPosition;
 use crate::problem::{self, Pending, Problem};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::Connection;
@@ -47,6 +52,8 @@ pub const SAYSO_POSITION: HeaderName = HeaderName::from_static("sayso-position")
 const COMPRESSED_MIN: u16 = 1400;
 /// Characters of a user agent that are kept.
 const AGENT_LEN_MAX: usize = 256;
+/// What a browser that came over TLS is told: for a year by nothing else.
+const TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// What may be set about the stack.
 #[derive(Clone, Debug)]
@@ -57,9 +64,12 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// Origins that browsers may call from; `*` is any.
     pub allowed_origins: Vec<String>,
-    /// Beginnings of paths whose requests are held open on purpose (long
-    /// polling): no time limit, no compression.
+    /// Beginnings of paths whose requests are held open on purpose (sockets):
+    /// no time limit, no compression. Pages of foreign origins get no further
+    /// than here.
     pub held_open: Vec<String>,
+    /// The proxies that are believed when they say where a request comes from.
+    pub proxies: Proxies,
 }
 
 impl Default for Settings {
@@ -69,6 +79,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             held_open: Vec::new(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -92,6 +103,7 @@ struct Stack {
     body_max: usize,
     request_timeout: Duration,
     held_open: Vec<String>,
+    proxies: Proxies,
     cors: Cors,
     sources: Sources,
 }
@@ -103,6 +115,7 @@ pub fn wrap(router: Router, settings: &Settings, sources: Sources) -> Router {
         body_max: settings.body_max,
         request_timeout: settings.request_timeout,
         held_open: settings.held_open.clone(),
+        proxies: settings.proxies.clone(),
         cors: Cors::new(&settings.allowed_origins),
         sources,
     });
@@ -110,10 +123,22 @@ pub fn wrap(router: Router, settings: &Settings, sources: Sources) -> Router {
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_MIN).and(may_be_compressed));
     router
-        .fallback(async || Problem::new(&NOT_FOUND))
+        .fallback(nowhere)
         .method_not_allowed_fallback(async || Problem::new(&METHOD_NOT_ALLOWED))
         .layer(from_fn_with_state(stack, around))
         .layer(compression)
+}
+
+/// No route leads there. TRACE would say what the request was, headers and
+/// all, and is refused wherever it is sent.
+async fn nowhere(method: Method) -> Response {
+    if method == Method::TRACE { no_trace() } else { Problem::new(&NOT_FOUND).into_response() }
+}
+
+fn no_trace() -> Response {
+    let mut response = Problem::new(&METHOD_NOT_ALLOWED).into_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
+    response
 }
 
 /// An answer that is held open, and passed on as it is.
@@ -138,14 +163,16 @@ struct Seen {
     held_tags: Vec<HeaderValue>,
     position: Option<HeaderValue>,
     is_held_open: bool,
+    is_tls: bool,
 }
 
 async fn around(State(stack): State<Arc<Stack>>, mut request: Request, next: Next) -> Response {
     if let Some(answer) = stack.cors.preflight(request.method(), request.headers()) {
         return answer;
     }
-    let ctx = stack.context(&request);
+    let mut ctx = stack.context(&request);
     let seen = stack.see(&request, &ctx);
+    ctx.request_id = Some(Arc::clone(&seen.id.0));
     let extensions = request.extensions_mut();
     extensions.insert(ctx);
     extensions.insert(seen.id.clone());
@@ -159,8 +186,9 @@ impl Stack {
         let Sources { clock, random, .. } = &self.sources;
         let mut ctx = Ctx::anonymous(Via::Http, clock.clone(), random.clone());
         let connection = request.extensions().get::<Connection>();
+        let client = |peer: &Connection| self.proxies.client(peer.peer.ip(), request.headers());
         ctx.origin = Origin {
-            address: connection.map(|connection| connection.peer.ip().to_canonical().to_string()),
+            address: connection.map(|connection| client(connection).to_string()),
             agent: request.headers().get(USER_AGENT).map(agent),
         };
         ctx
@@ -171,6 +199,7 @@ impl Stack {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let tags = request.headers().get_all(IF_NONE_MATCH).iter().filter(|_| reads);
         let position = (self.sources.position)();
+        let peer = request.extensions().get::<Connection>().map(|connection| connection.peer.ip());
         Seen {
             started: Instant::now(),
             id: RequestId::of(request.headers(), ctx),
@@ -179,13 +208,33 @@ impl Stack {
             origin: request.headers().get(ORIGIN).cloned(),
             held_tags: tags.cloned().collect(),
             position: position.and_then(|text| HeaderValue::try_from(text).ok()),
-            is_held_open: self.held_open.iter().any(|start| path.starts_with(start)),
+            is_held_open: self.is_held_open(path),
+            is_tls: peer.is_some_and(|peer| self.proxies.is_tls(peer, request.headers())),
         }
     }
 
+    /// With the slash at its end and without it, as the routes have it.
+    fn is_held_open(&self, path: &str) -> bool {
+        let is_it = |start: &String| {
+            path.starts_with(start.as_str()) || start.strip_suffix('/') == Some(path)
+        };
+        self.held_open.iter().any(is_it)
+    }
+
     async fn run(&self, request: Request, next: Next, seen: &Seen) -> Response {
+        if let Err(fault) = check_host(&request) {
+            return Problem(fault).into_response();
+        }
         if seen.is_held_open {
-            return caught(next.run(request)).await;
+            return match self.may_hold(&request, seen) {
+                Ok(()) => caught(next.run(request)).await,
+                Err(refusal) => *refusal,
+            };
+        }
+        match MinPosition::of(request.headers()) {
+            Ok(None) => {}
+            Ok(Some(min)) => min.wait(&self.sources.position).await,
+            Err(fault) => return Problem(fault).into_response(),
         }
         if let Err(fault) = body::check_length(request.headers(), self.body_max) {
             return Problem(fault).into_response();
@@ -194,6 +243,19 @@ impl Stack {
         match tokio::time::timeout(self.request_timeout, handled).await {
             Ok(response) => response,
             Err(_) => Problem::new(&TIMEOUT).into_response(),
+        }
+    }
+
+    /// Browsers let any page open a WebSocket anywhere, so whoever holds
+    /// sockets has to look where the page is from.
+    fn may_hold(&self, request: &Request, seen: &Seen) -> Result<(), Box<Response>> {
+        if request.method() == Method::TRACE {
+            return Err(Box::new(no_trace()));
+        }
+        let host = request.headers().get(HOST);
+        match seen.origin.as_ref().is_none_or(|origin| self.cors.is_known(origin, host)) {
+            true => Ok(()),
+            false => Err(Box::new(Problem::new(&FOREIGN_ORIGIN).into_response())),
         }
     }
 
@@ -212,6 +274,9 @@ impl Stack {
             headers.insert(SAYSO_POSITION, position);
         }
         secure(headers);
+        if seen.is_tls {
+            headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
+        }
         self.cors.mark(seen.origin.as_ref(), headers);
         access_log::write(&seen.method, route, response.status(), seen.started.elapsed(), &seen.id);
         response
@@ -237,6 +302,19 @@ fn told(mut response: Response, seen: &Seen, route: &str) -> Response {
     response.headers_mut().remove(CONTENT_LENGTH);
     let (_, body) = problem::render(&fault, Some(&seen.id.0)).into_parts();
     response.map(|_| body)
+}
+
+/// 400 for a request off the wire that names no host or several (RFC 9112,
+/// section 3.2): a proxy before us may have read another than we would.
+fn check_host(request: &Request) -> Result<(), Fault> {
+    let is_off_the_wire = request.extensions().get::<Connection>().is_some();
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let is_new = request.version() >= Version::HTTP_11;
+    if is_off_the_wire && (hosts > 1 || (is_new && hosts == 0)) {
+        let place = Place::Header("Host".into());
+        return Err(Fault::new(&BAD_HEADER).with(place, field::HEADER, "must be there once"));
+    }
+    Ok(())
 }
 
 fn secure(headers: &mut HeaderMap) {

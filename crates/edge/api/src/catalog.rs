@@ -21,6 +21,7 @@ pub fn codes() -> Vec<&'static Code> {
         sayso_tasks::CODES,
         sayso_notifications::CODES,
         sayso_search::CODES,
+        sayso_audit::CODES,
     ]
     .concat();
     all.sort_by_key(|code| code.name);
@@ -40,6 +41,7 @@ pub fn facts() -> Vec<&'static FactKind> {
         sayso_tasks::FACTS,
         sayso_notifications::FACTS,
         sayso_search::FACTS,
+        sayso_audit::FACTS,
     ]
     .concat();
     all.sort_by_key(|kind| kind.name);
@@ -59,6 +61,7 @@ pub fn statements() -> Vec<&'static Sql> {
         sayso_tasks::statements(),
         sayso_notifications::statements(),
         sayso_search::statements(),
+        sayso_audit::statements(),
     ]
     .concat();
     all.sort_by_key(|sql| sql.name);
@@ -112,4 +115,10 @@ pub fn endpoints_text(document: &OpenApi) -> String {
     }
     lines.sort();
     format!("# path, method, operation\n{}", lines.concat())
+}
+
+/// `docs/errors.md`.
+#[must_use]
+pub fn errors_page() -> String {
+    crate::docs::errors_text()
 }

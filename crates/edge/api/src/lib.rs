@@ -2,6 +2,7 @@
 //! operator's endpoints.
 
 pub mod catalog;
+mod docs;
 mod explain;
 mod openapi;
 mod ops;

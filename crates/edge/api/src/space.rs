@@ -7,11 +7,12 @@ use axum::middleware::from_fn_with_state;
 use sayso_auth::{AuthState, Refusals};
 use sayso_search::TrashState;
 use sayso_users::UserState;
+use sayso_web::limits::{self, Limiter};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ops::{self, OpsState};
-use crate::{explain, openapi};
+use crate::{docs, explain, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct ApiParts {
     pub refusals: Refusals,
     /// How long deleted things are kept.
     pub trash_kept: Duration,
+    /// Who has taken how much.
+    pub limiter: Limiter,
 }
 
 /// All routes behind the check of the bearer token, and their document.
@@ -41,14 +44,16 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_search::routes::router())
         .merge(sayso_search::routes::trash_router(trash))
         .merge(explain::router())
+        .merge(sayso_audit::routes::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();
     openapi::finish(&mut document);
-    let served = openapi::route(&document);
+    let served = openapi::route(&document).merge(docs::route(&document));
     let routes = routes
         .merge(served)
         .layer(from_fn_with_state(parts.refusals.clone(), sayso_auth::bearer::watch))
+        .layer(from_fn_with_state(parts.limiter.clone(), limits::limit))
         .layer(from_fn_with_state(parts.auth.clone(), sayso_auth::identify));
     (routes, document)
 }

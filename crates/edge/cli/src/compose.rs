@@ -17,7 +17,8 @@ use sayso_notifications::worker::Worker;
 use sayso_realtime::{Gateway, GatewayParts};
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
-use sayso_web::{AppState, ServerLimits, stack};
+use sayso_web::forwarded::Proxies;
+use sayso_web::{AppState, Limiter, Quota, Quotas, ServerLimits, stack};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -141,7 +142,8 @@ async fn start_on(
     let seen = auth.activity.clone();
     servers.spawn(seen.run(db.clone(), clock.clone(), random.clone(), stop_serving.clone()));
     servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
-    let api = ApiParts { auth: auth.clone(), ops, refusals, trash_kept: kept };
+    let limiter = limiter(&settings.limits);
+    let api = ApiParts { auth: auth.clone(), ops, refusals, limiter, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
     let parts = Parts { readiness, gateway, servers, stop_serving, background, stop_background };
@@ -212,6 +214,27 @@ fn gateway(app: &AppState, settings: &Settings, auth: &AuthState) -> Gateway {
     })
 }
 
+/// What callers are allowed.
+fn limiter(limits: &sayso_config::Limits) -> Limiter {
+    if !limits.enabled {
+        return Limiter::off();
+    }
+    let window = Duration::from_secs(limits.password_window_secs);
+    let tries = |amount| Quota { amount, window };
+    Limiter::new(Quotas {
+        read: Quota::per_minute(limits.read_per_minute),
+        write: Quota::per_minute(limits.write_per_minute),
+        search: Quota::per_minute(limits.search_per_minute),
+        login: Quota::per_minute(limits.login_per_minute),
+        proof: Quota::per_minute(limits.proof_per_minute),
+        export: Quota::per_minute(limits.export_per_minute),
+        tries: tries(limits.password_tries),
+        tries_of_address: tries(limits.password_tries_per_address),
+        tries_of_email: tries(limits.password_tries_per_email),
+        tracked_max: limits.tracked_max,
+    })
+}
+
 async fn upkeep(metrics: MetricsText, stop: CancellationToken) {
     while tokio::time::timeout(UPKEEP_EVERY, stop.cancelled()).await.is_err() {
         metrics.upkeep();
@@ -236,6 +259,8 @@ fn serve(
         request_timeout: Duration::from_millis(settings.http.request_timeout_ms),
         allowed_origins: settings.http.allowed_origins.clone(),
         held_open: vec!["/socket.io/".into()],
+        // Settings with an entry that is none were refused when they were read.
+        proxies: Proxies::parse(&settings.http.trusted_proxies).unwrap_or_default(),
     };
     let wrapped = |router: Router| stack::wrap(router, &around, app.sources());
     if let Some(listener) = listeners.ops {

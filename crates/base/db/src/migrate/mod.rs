@@ -78,8 +78,9 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (19, "0019_trash_indexes"),
     (20, "0020_user_grants"),
     (21, "0021_people_orders"),
-    (22, "0022_reading_indexes"),
-    (23, "0023_people_by_role"),
+    (22, "0022_audit_indexes"),
+    (23, "0023_reading_indexes"),
+    (24, "0024_people_by_role"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -1,15 +1,22 @@
 //! The hash chain of the audit.
 
-use sayso_db::{Db, DbError, Queries, Sql};
+use sayso_db::{Db, DbError, Queries, Row, Sql};
+use sayso_kernel::Timestamp;
 use sayso_kernel::secret::{RootKey, hmac_sha256};
+use serde_json::Value;
+use uuid::Uuid;
 
 /// Entries read in one statement while verifying.
 const PAGE: i64 = 1000;
 
 pub(super) const CHAIN: Sql = Sql::new(
     "audit.chain",
-    "SELECT seq, entry, hash FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+    "SELECT seq, entry, hash, at, action, actor_id, subject_type, subject_id
+     FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
 );
+
+/// Where the chain ends, as the sequencer left it.
+pub(super) const END: Sql = Sql::new("audit.end", "SELECT audit_seq, audit_hash FROM log_head");
 
 /// Signs the end of the audit into the log, when it has moved since the last
 /// seal: entries that are cut off at the end are missed there.
@@ -60,25 +67,50 @@ impl AuditKey {
     }
 }
 
-/// Walks the chain from its beginning, and compares it with the seals that the
-/// log still holds. `Ok(count)` when all holds; `Err(seq)` inside names the
-/// first entry that does not, or that is missing.
+/// Walks the chain from its beginning to the end that the head of the log
+/// names, and compares it with the seals that the log still holds. `Ok(count)`
+/// when all holds; `Err(seq)` inside names the first entry that does not, or
+/// that is missing.
+///
+/// What an entry is found by (its kind, its person, its subject, its time) is
+/// compared with its text, which alone is hashed.
 pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, DbError> {
+    let end = db.read().row(&END, &[]).await?;
+    let (last, at_last): (i64, Vec<u8>) =
+        end.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
     let mut before: Vec<u8> = Vec::new();
     let mut seq = 0;
     loop {
         let rows = db.read().rows(&CHAIN, &[&seq, &PAGE]).await?;
+        if rows.is_empty() && seq < last {
+            return Ok(Err(seq + 1));
+        }
         if rows.is_empty() {
             let row = db.read().row(&BROKEN_SEALS, &[]).await?;
             return Ok(row.and_then(|row| row.get(0)).map_or(Ok(seq), Err));
         }
         for row in &rows {
             let (found, entry, hash): (i64, &str, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
-            if found != seq + 1 || hash != key.link(&before, found, entry) {
+            let is_linked = found == seq + 1 && hash == key.link(&before, found, entry);
+            let is_end = found != last || hash == at_last;
+            if !is_linked || !is_end || !is_found_by_its_text(row) {
                 return Ok(Err(seq + 1));
             }
             seq = found;
             before = hash;
         }
     }
+}
+
+/// Whether the columns by which an entry is found say what its text says.
+fn is_found_by_its_text(row: &Row) -> bool {
+    let Ok(text) = serde_json::from_str::<Value>(row.get(1)) else { return false };
+    let id = |value: &Value| value.as_str().and_then(|id| id.parse::<Uuid>().ok());
+    let at: Timestamp = row.get(3);
+    let (actor, subject): (Option<Uuid>, Option<Uuid>) = (row.get(5), row.get(7));
+    text["at"].as_str().and_then(|text| text.parse().ok()) == Some(at)
+        && text["action"].as_str() == row.get(4)
+        && id(&text["actorId"]) == actor
+        && text["subject"]["type"].as_str() == row.get(6)
+        && id(&text["subject"]["id"]) == subject
 }

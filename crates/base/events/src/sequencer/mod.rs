@@ -44,6 +44,7 @@ pub(crate) const ALL: &[&sayso_db::Sql] = &[
     &quarantine::NUMBER,
     &quarantine::BURY,
     &audit::CHAIN,
+    &audit::END,
     &audit::SEAL,
     &audit::BROKEN_SEALS,
 ];

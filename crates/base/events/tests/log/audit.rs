@@ -58,10 +58,39 @@ async fn the_chain_breaks_where_an_entry_was_taken_out_even_the_last() {
 
     intruder.execute("DELETE FROM audit_log WHERE seq = 5", &[]).await.unwrap();
     let last_gone = judge::log(database.db()).await.unwrap();
+    assert_eq!(verify_chain(database.db(), &key).await.unwrap(), Err(5));
     intruder.execute("DELETE FROM audit_log WHERE seq = 2", &[]).await.unwrap();
 
     assert!(!last_gone.is_empty());
     assert_eq!(verify_chain(database.db(), &key).await.unwrap(), Err(2));
+}
+
+#[tokio::test]
+async fn what_an_entry_is_found_by_is_compared_with_its_text() {
+    let database = audited().await;
+    let intruder = database.superuser().await;
+    let key = AuditKey::of(&root_key());
+
+    for change in ["actor_id = NULL", "action = 'thing.stayed'", "at = at + interval '1 second'"] {
+        intruder
+            .batch_execute(&format!(
+                "ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only;
+                 CREATE TEMPORARY TABLE kept AS SELECT * FROM audit_log WHERE seq = 4;
+                 UPDATE audit_log SET {change} WHERE seq = 4"
+            ))
+            .await
+            .unwrap();
+        assert_eq!(verify_chain(database.db(), &key).await.unwrap(), Err(4), "{change}");
+        intruder
+            .batch_execute(
+                "DELETE FROM audit_log WHERE seq = 4;
+                 INSERT INTO audit_log SELECT * FROM kept;
+                 DROP TABLE kept",
+            )
+            .await
+            .unwrap();
+        assert_eq!(verify_chain(database.db(), &key).await.unwrap(), Ok(ENTRIES));
+    }
 }
 
 #[tokio::test]

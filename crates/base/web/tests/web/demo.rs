@@ -12,6 +12,7 @@ use http::{Method, Request, StatusCode};
 use sayso_access::{Actor, Ctx, Givens, Role, SessionId, UserId};
 use sayso_kernel::page::Page;
 use sayso_kernel::{Clock, Random, Timestamp};
+use sayso_web::forwarded::Proxies;
 use sayso_web::stack::{Settings, Sources};
 use sayso_web::{
     Anonymous, AppState, Body, Caller, Identity, IfMatch, Key, NoKey, NoQuery, Params, PathId,
@@ -173,6 +174,8 @@ pub fn routes() -> Router {
         .route("/keyed/{id}", post(keyed))
         .route("/panic", get(async || -> Reply { panic!("on purpose") }))
         .route("/slow", get(async || std::future::pending::<Reply>().await))
+        .route("/held", get(async || Reply::ok(&1)))
+        .route("/held/now", get(async || Reply::ok(&1)))
         .route("/held/slow", get(async || std::future::pending::<Reply>().await))
 }
 
@@ -182,6 +185,7 @@ pub fn settings() -> Settings {
         request_timeout: Duration::from_millis(50),
         allowed_origins: vec!["https://app.example".into()],
         held_open: vec!["/held/".into()],
+        proxies: Proxies::parse(&["10.0.0.0/8".into()]).expect("a network"),
     }
 }
 
@@ -233,7 +237,12 @@ impl Answer {
 
 /// Sends a request through the whole stack.
 pub async fn send(request: Request<AxumBody>) -> Answer {
-    let app = sayso_web::stack::wrap(routes(), &settings(), sources());
+    send_to(&sayso_web::stack::wrap(routes(), &settings(), sources()), request).await
+}
+
+/// Sends a request to an app that others are sent to as well.
+pub async fn send_to(app: &Router, request: Request<AxumBody>) -> Answer {
+    let app = app.clone();
     let response = app.oneshot(request).await.expect("a router does not fail");
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("the body arrives").to_vec();

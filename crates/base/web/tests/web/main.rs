@@ -2,6 +2,8 @@
 
 mod bodies;
 mod demo;
+mod edge;
+mod limits;
 mod queries;
 mod replies;
 mod server;

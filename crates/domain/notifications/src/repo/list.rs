@@ -89,14 +89,18 @@ const UNREAD_CHANNELS: Sql = Sql::new(
          SELECT count(*) FROM (
              SELECT 1 FROM messages u
              WHERE u.channel_id = m.channel_id AND u.deleted_at IS NULL AND u.sender_id <> $1
-               AND u.created_at > coalesce(m.last_read_at, m.joined_at)
+               AND (u.created_at, u.id) > (
+                   coalesce(m.last_read_at, m.joined_at),
+                   coalesce(m.last_read_message_id, '00000000-0000-0000-0000-000000000000'))
              LIMIT 1000) counted
      ) unread
      CROSS JOIN LATERAL (
          SELECT count(*) FROM (
              SELECT 1 FROM messages u
              WHERE u.channel_id = m.channel_id AND u.deleted_at IS NULL AND u.sender_id <> $1
-               AND u.created_at > coalesce(m.last_read_at, m.joined_at)
+               AND (u.created_at, u.id) > (
+                   coalesce(m.last_read_at, m.joined_at),
+                   coalesce(m.last_read_message_id, '00000000-0000-0000-0000-000000000000'))
                AND (u.mentions <> '{}' OR u.mentions_channel)
                AND (u.mentions_channel OR u.mentions @> ARRAY[$1])
              LIMIT 1000) counted

@@ -16,7 +16,7 @@ use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random};
 use sayso_telemetry::MetricsText;
 use sayso_users::password::HashLimits;
-use sayso_web::AppState;
+use sayso_web::{AppState, Limiter};
 use utoipa::openapi::OpenApi;
 
 use crate::trash;
@@ -36,8 +36,9 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
         ("events.txt", catalog::events_text()),
         ("config.md", config_text()),
         ("env.example", env_text()),
+        ("docs/errors.md", catalog::errors_page()),
     ];
-    std::fs::create_dir_all(&args.folder).context("the folder cannot be made")?;
+    std::fs::create_dir_all(args.folder.join("docs")).context("the folder cannot be made")?;
     for (name, text) in files {
         let path = args.folder.join(name);
         std::fs::write(&path, text)
@@ -71,8 +72,9 @@ fn document() -> Result<OpenApi> {
         metrics: MetricsText::install(),
         is_open: false,
     };
+    let (refusals, limiter) = (Refusals::default(), Limiter::off());
     let trash_kept = trash::kept(&settings);
-    Ok(sayso_api::router(&ApiParts { auth, ops, refusals: Refusals::default(), trash_kept }).1)
+    Ok(sayso_api::router(&ApiParts { auth, ops, refusals, limiter, trash_kept }).1)
 }
 
 /// `golden/config.md`: every setting.

@@ -1,5 +1,6 @@
 //! The commands that an operator types.
 
+mod audit;
 mod golden;
 mod migrate;
 mod seed;
@@ -46,6 +47,9 @@ enum Command {
     Migrate(migrate::MigrateCommand),
     /// Fill an empty database: with the demo company, or with a large one.
     Seed(seed::SeedArgs),
+    /// Look after the audit.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Write what the code says of itself into a folder, for review.
     #[command(hide = true)]
     Golden(golden::GoldenArgs),
@@ -74,6 +78,7 @@ async fn dispatch(cli: Cli) -> Result<()> {
         Command::User(command) => user::run(&settings(&cli.settings)?, command).await,
         Command::Migrate(command) => migrate::run(&settings(&cli.settings)?, command).await,
         Command::Seed(args) => seed::run(&settings(&cli.settings)?, &args).await,
+        Command::Audit(command) => audit::run(&settings(&cli.settings)?, command).await,
         Command::Golden(args) => golden::run(&args),
     }
 }

@@ -1,0 +1,222 @@
+//! How often somebody may ask.
+//!
+//! Every route has a [`Class`], and every person a quota of each class; where
+//! no person is known, every address (of IPv6 the network of 64 bits, which is
+//! what one household is given). Answers say how the caller stands, in
+//! `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers);
+//! who has nothing left is answered 429 with `Retry-After`, and waiting that
+//! long is enough. Requests that try a password have a rule of their own:
+//! [`tries`].
+//!
+//! The quotas are those of this node, kept in its memory, of so many callers
+//! at the most ([`Quotas::tracked_max`]).
+
+mod class;
+mod gcra;
+mod kept;
+mod tries;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use sayso_access::{Ctx, UserId};
+use sayso_kernel::Fault;
+use uuid::Uuid;
+
+pub use class::Class;
+pub use gcra::{Quota, Standing};
+
+use crate::codes::TOO_MANY;
+use crate::identity::Identity;
+use crate::problem::Problem;
+use kept::Kept;
+use tries::Tries;
+
+/// What is left, and until when.
+pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// What the quota is.
+pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// What is allowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotas {
+    /// Reads of a caller.
+    pub read: Quota,
+    /// Writes of a caller.
+    pub write: Quota,
+    /// Searches of a caller.
+    pub search: Quota,
+    /// Requests of a caller that prove who somebody is.
+    pub login: Quota,
+    /// Requests of a caller that prove once more who they are.
+    pub proof: Quota,
+    /// Exports of a caller.
+    pub export: Quota,
+    /// Wrong passwords for one e-mail from one address.
+    pub tries: Quota,
+    /// Wrong passwords from one address, whatever the e-mail.
+    pub tries_of_address: Quota,
+    /// Wrong passwords for one e-mail from anywhere, before tries for it are
+    /// slowed down.
+    pub tries_of_email: Quota,
+    /// Callers that are kept count of, at the most.
+    pub tracked_max: usize,
+}
+
+impl Quotas {
+    fn of(&self, class: Class) -> Quota {
+        match class {
+            Class::Read => self.read,
+            Class::Write => self.write,
+            Class::Search => self.search,
+            Class::Login => self.login,
+            Class::Proof => self.proof,
+            Class::Export => self.export,
+        }
+    }
+}
+
+/// Whom a quota belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// A person, wherever they are.
+    Person(UserId),
+    /// Whoever is at an address.
+    Address(Ipv6Addr),
+}
+
+impl Caller {
+    /// Whoever is at the address of a context.
+    #[must_use]
+    pub fn at(ctx: &Ctx) -> Self {
+        let address = ctx.origin.address.as_deref().and_then(|text| text.parse().ok());
+        Self::Address(network(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))))
+    }
+
+    fn of(request: &Request) -> Self {
+        match request.extensions().get::<Identity>() {
+            Some(Identity::Known(actor)) => Self::Person(actor.user_id),
+            _ => {
+                let nobody = Self::Address(Ipv6Addr::UNSPECIFIED);
+                request.extensions().get::<Ctx>().map_or(nobody, Self::at)
+            }
+        }
+    }
+}
+
+/// What one household is given: an IPv4 address, or an IPv6 network.
+fn network(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64),
+    }
+}
+
+/// Who has taken how much on this node. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Limiter(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    quotas: Quotas,
+    taken: Kept<(Class, Caller)>,
+    tries: Tries,
+}
+
+impl Limiter {
+    /// Limits callers to these quotas.
+    #[must_use]
+    pub fn new(quotas: Quotas) -> Self {
+        let taken = Kept::new(quotas.tracked_max);
+        Self(Some(Arc::new(Inner { quotas, taken, tries: Tries::new(&quotas) })))
+    }
+
+    /// Limits nobody.
+    #[must_use]
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Takes one of the caller's quota: the door for what does not come as a
+    /// request of its own, like an event over a socket.
+    ///
+    /// # Errors
+    /// 429 `limits.too_many`.
+    pub fn take(&self, class: Class, ctx: &Ctx) -> Result<(), Fault> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let caller = ctx.user_id().map_or_else(|| Caller::at(ctx), Caller::Person);
+        let standing = inner.taken.take(&(class, caller), inner.quotas.of(class));
+        if standing.is_over { Err(too_many(&standing)) } else { Ok(()) }
+    }
+}
+
+/// Middleware, inside of the one that says who is calling: takes one of the
+/// caller's quota, or refuses.
+pub async fn limit(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+    let (Some(inner), Some(route)) = (&limiter.0, request.extensions().get::<MatchedPath>()) else {
+        return next.run(request).await;
+    };
+    let Some(class) = Class::of(request.method(), route.as_str(), request.headers()) else {
+        return next.run(request).await;
+    };
+    let is_login = class == Class::Login && route.as_str() == tries::ROUTE;
+    let quota = inner.quotas.of(class);
+    let standing = inner.taken.take(&(class, Caller::of(&request)), quota);
+    let mut response = if standing.is_over {
+        metrics::counter!("sayso_limits_refused_total", "class" => class.as_str()).increment(1);
+        Problem(too_many(&standing)).into_response()
+    } else if is_login {
+        inner.tries.watch(request, next).await
+    } else {
+        next.run(request).await
+    };
+    tell(response.headers_mut(), class.as_str(), quota, &standing);
+    response
+}
+
+/// Says how the caller stands, unless something nearer has said so already.
+fn tell(headers: &mut HeaderMap, policy: &str, quota: Quota, standing: &Standing) {
+    if headers.contains_key(RATE_LIMIT) {
+        return;
+    }
+    let (left, wait) = (standing.left, standing.wait_secs());
+    let (amount, window) = (quota.amount, quota.window.as_secs().max(1));
+    let told = [
+        (RATE_LIMIT, format!("\"{policy}\";r={left};t={wait}")),
+        (RATE_LIMIT_POLICY, format!("\"{policy}\";q={amount};w={window}")),
+    ];
+    for (name, text) in told {
+        headers.insert(name, HeaderValue::try_from(text).expect("it is visible ASCII"));
+    }
+}
+
+fn too_many(standing: &Standing) -> Fault {
+    let wait = standing.wait_secs();
+    Fault::new(&TOO_MANY)
+        .detail(format!("Try again in {wait} s"))
+        .retry_after(std::time::Duration::from_secs(wait))
+}
+
+/// The id under which something is kept that nobody should read here.
+fn digest(parts: &[&[u8]]) -> Uuid {
+    let hash = sayso_kernel::secret::sha256(parts);
+    Uuid::from_bytes(hash[..16].try_into().expect("a hash is longer than its half"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_household_is_an_ipv4_address_or_an_ipv6_network() {
+        let network = |text: &str| network(text.parse().expect("an address"));
+
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

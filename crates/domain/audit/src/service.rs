@@ -1,0 +1,86 @@
+//! What one can ask the audit. Every door calls these functions.
+
+use sayso_access::Ctx;
+use sayso_db::{Db, Queries};
+use sayso_kernel::Fault;
+use sayso_kernel::page::{self, Page};
+
+use crate::model::{Entry, Filter};
+use crate::{policy, repo};
+
+/// Entries that an export reads at once.
+const EXPORT_PAGE: u32 = 500;
+/// Entries of an export at the most; the next goes on where it ended.
+pub const EXPORT_MAX: u32 = 100_000;
+
+/// What a cursor belongs to.
+fn question(filter: &Filter) -> String {
+    format!("audit {filter:?}")
+}
+
+fn after(filter: &Filter, cursor: Option<&str>) -> Result<Option<i64>, Fault> {
+    cursor.map(|cursor| page::decode(&question(filter), cursor)).transpose()
+}
+
+/// A page of the audit, the newest first.
+///
+/// # Errors
+/// 403 for whoever may not read it; 422 for a foreign cursor.
+pub async fn list(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    filter: &Filter,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page<Entry>, Fault> {
+    policy::read(ctx).require()?;
+    let before = after(filter, cursor)?;
+    let limit = limit.min(page::LIMIT_MAX);
+    let entries = repo::list(db, filter, before, i64::from(limit) + 1).await?;
+    Ok(Page::of(entries, limit, &question(filter), |entry| entry.seq))
+}
+
+/// All of the audit that fits, read page by page as it is taken.
+#[derive(Debug)]
+pub struct Export {
+    db: Db,
+    filter: Filter,
+    before: Option<i64>,
+    left: u32,
+    is_done: bool,
+}
+
+/// Begins an export of `limit` entries at the most.
+///
+/// # Errors
+/// As [`list`].
+pub fn export(
+    db: &Db,
+    ctx: &Ctx,
+    filter: Filter,
+    (cursor, limit): (Option<&str>, Option<u32>),
+) -> Result<Export, Fault> {
+    policy::read(ctx).require()?;
+    let before = after(&filter, cursor)?;
+    let left = limit.unwrap_or(EXPORT_MAX).min(EXPORT_MAX);
+    Ok(Export { db: db.clone(), filter, before, left, is_done: false })
+}
+
+impl Export {
+    /// The next entries, and the cursor of what follows where the export ends
+    /// before the audit does. `None` when all was read.
+    pub async fn next(&mut self) -> Result<Option<Page<Entry>>, Fault> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let size = self.left.min(EXPORT_PAGE);
+        let (filter, limit) = (&self.filter, i64::from(size) + 1);
+        let entries = repo::list(&mut self.db.read(), filter, self.before, limit).await?;
+        let page = Page::of(entries, size, &question(filter), |entry| entry.seq);
+        self.left -= size;
+        self.before = page.items.last().map(|entry| entry.seq);
+        self.is_done = self.left == 0 || page.next_cursor.is_none();
+        let next_cursor = page.next_cursor.filter(|_| self.is_done);
+        Ok(Some(Page { items: page.items, next_cursor }))
+    }
+}
