@@ -90,7 +90,8 @@ impl Outbox {
         }
         self.bytes += packet.body().get().len();
         self.waiting.push_back(packet);
-        if self.is_too_much(line) { Sent::TooSlow } else { Sent::Waits }
+        // It may be we who had no time to look whether it takes more.
+        if self.is_too_much(line) { self.flush(line) } else { Sent::Waits }
     }
 
     /// Sends as much of what waits as is taken.

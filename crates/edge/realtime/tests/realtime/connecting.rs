@@ -59,7 +59,7 @@ async fn a_socket_is_ready_first_and_then_hears_what_happens() {
     stage.happen_often(&Stream::Company, &[], 30, "").await;
     stage.happen_often(&ann.stream(), &[], 30, "").await;
     for id in ["0", "1", "2"] {
-        until("all is heard", SOON, async || (sockets.events(id).len() == 60).then_some(())).await;
+        until("all is heard", SOON, async || (sockets.event_count(id) == 60).then_some(())).await;
         assert_no_hole(&sockets, id);
         assert_eq!(sockets.count(id, "replay"), 0);
         sockets.disconnect(id);
@@ -100,7 +100,7 @@ async fn come_back(transports: &[&str], missed: usize) {
     let resume = Some(json!({ "epoch": ready["epoch"], "position": ready["position"] }));
     let again = Connect { id: "b", resume, ..connect };
     let ready = sockets.connect_and_wait(&again).await;
-    let heard = async |count| (sockets.events("b").len() >= count).then_some(());
+    let heard = async |count| (sockets.event_count("b") >= count).then_some(());
     until("all is heard", SOON, async || heard(missed).await).await;
     stage.happen(&Stream::Company, &[]).await;
     until("live", SOON, async || heard(missed + 1).await).await;

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// How long anything may take. Nobody waits longer than it does, so this is
+/// for a machine with everything else to do as well.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 const EXPIRED: Code = Code::new("auth.token_expired", Kind::Unauthenticated, "expired");
 const REVOKED: Code = Code::new("auth.session_revoked", Kind::Unauthenticated, "revoked");
@@ -135,9 +137,14 @@ impl Stage {
         self.facts.fetch_add(i64::try_from(times).expect("not so many"), Ordering::SeqCst);
     }
 
+    /// How many facts were committed here: the position of the last.
+    pub(crate) fn facts(&self) -> i64 {
+        self.facts.load(Ordering::SeqCst)
+    }
+
     /// Waits until the node has applied everything that was committed here.
     pub(crate) async fn settle(&self) {
-        self.node.hub.wait_for(self.facts.load(Ordering::SeqCst)).await;
+        self.node.hub.wait_for(self.facts()).await;
     }
 
     /// Waits until the node has no sockets any more, of whatever kind.
