@@ -9,6 +9,7 @@ mod consumer;
 mod contract;
 mod faults;
 mod listening;
+mod live;
 mod one_commit;
 mod team;
 mod truth;

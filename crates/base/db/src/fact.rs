@@ -75,6 +75,14 @@ pub enum Effect {
         /// Why, as an error code.
         code: String,
     },
+    /// What a person may do has changed: their sockets close and come back,
+    /// as who they are now.
+    Reconnect {
+        /// The person.
+        user: UserId,
+        /// Why, as a code.
+        code: String,
+    },
 }
 
 /// What an audit entry is about.

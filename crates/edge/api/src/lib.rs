@@ -2,6 +2,7 @@
 //! operator's endpoints.
 
 pub mod catalog;
+mod events;
 mod openapi;
 mod ops;
 mod space;

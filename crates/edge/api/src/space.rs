@@ -7,8 +7,8 @@ use sayso_users::UserState;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::openapi;
 use crate::ops::{self, OpsState};
+use crate::{events, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -32,6 +32,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_messages::routes::router())
         .merge(sayso_tasks::routes::router())
         .merge(sayso_search::routes::router())
+        .merge(events::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use sayso_access::SessionId;
+use sayso_access::{SessionId, UserId};
 use sayso_db::{Effect, Stream};
 use sayso_events::Event;
 use sayso_kernel::Timestamp;
@@ -32,9 +32,23 @@ pub(crate) struct Index {
     streams: HashMap<String, Sessions>,
     logins: HashMap<SessionId, Vec<u64>>,
     expiries: BTreeSet<(Timestamp, u64)>,
+    /// The streams of people whose socket has gone, until others were told.
+    parted: HashMap<UserId, Vec<String>>,
     /// Sessions that ended lately. Whoever was verified before the end and
     /// enters after it finds it here.
     ended: VecDeque<(Instant, SessionId, String)>,
+    /// Whose rights changed lately, and by which place of the log. Whoever was
+    /// verified before that and enters after it finds it here.
+    renewed: VecDeque<(Instant, UserId, i64, String)>,
+}
+
+/// What happened to somebody while they were let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// Their session has ended.
+    Away(String),
+    /// They are to come back as who they are now.
+    Back(String),
 }
 
 impl Board {
@@ -42,17 +56,22 @@ impl Board {
         self.0.lock()
     }
 
-    /// Adds a socket that has not come to its seam. Answers why its session
-    /// has ended, if it has.
-    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<String> {
+    /// Adds a socket that has not come to its seam. Answers what came in
+    /// between, if anything did.
+    pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<Shut> {
         let mut index = self.0.lock();
         let login = session.actor.session_id;
         index.sessions.insert(session.id, Arc::clone(session));
         index.catching.insert(session.id);
         index.logins.entry(login).or_default().push(session.id);
-        index.expiries.insert((session.expires_at, session.id));
-        let found = index.ended.iter().find(|(_, ended, _)| *ended == login);
-        found.map(|(_, _, code)| code.clone())
+        index.expiries.insert((session.expires_at(), session.id));
+        let ended = index.ended.iter().find(|(_, ended, _)| *ended == login);
+        if let Some((_, _, code)) = ended {
+            return Some(Shut::Away(code.clone()));
+        }
+        let (user, since) = (session.actor.user_id, session.verified_after);
+        let renewed = index.renewed.iter().find(|(_, who, at, _)| *who == user && *at > since);
+        renewed.map(|(.., code)| Shut::Back(code.clone()))
     }
 
     /// Removes a socket that followed these streams.
@@ -60,7 +79,10 @@ impl Board {
         let mut index = self.0.lock();
         index.sessions.remove(&session.id);
         index.catching.remove(&session.id);
-        index.expiries.remove(&(session.expires_at, session.id));
+        index.expiries.remove(&(session.expires_at(), session.id));
+        if !followed.is_empty() {
+            index.parted.insert(session.actor.user_id, crate::whispers::shared(followed));
+        }
         for stream in followed {
             index.unfollow(session.id, stream);
         }
@@ -94,6 +116,27 @@ impl Board {
     /// Everybody.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.0.lock().sessions.values().cloned().collect()
+    }
+
+    /// The token of a socket is good for longer.
+    pub(crate) fn renew(&self, session: &Session, until: Timestamp) {
+        let mut index = self.0.lock();
+        if index.expiries.remove(&(session.expires_at(), session.id)) {
+            session.set_expires_at(until);
+            index.expiries.insert((until, session.id));
+        }
+    }
+
+    /// Who follows a stream, as far as the index knows.
+    pub(crate) fn followers(&self, stream: &str) -> Vec<Arc<Session>> {
+        let mut found = Vec::new();
+        self.0.lock().add_followers(stream, &mut found);
+        found
+    }
+
+    /// The streams of people whose sockets have gone since this was asked last.
+    pub(crate) fn take_parted(&self) -> HashMap<UserId, Vec<String>> {
+        std::mem::take(&mut self.0.lock().parted)
     }
 
     /// Everybody whose token expired before `then`.
@@ -144,9 +187,18 @@ impl Index {
         while self.ended.front().is_some_and(|(at, ..)| now - *at > ENDED_MEMORY) {
             self.ended.pop_front();
         }
+        while self.renewed.front().is_some_and(|(at, ..)| now - *at > ENDED_MEMORY) {
+            self.renewed.pop_front();
+        }
         for effect in &event.effects {
-            if let Effect::EndSession { session, code } = effect {
-                self.ended.push_back((now, *session, code.clone()));
+            match effect {
+                Effect::EndSession { session, code } => {
+                    self.ended.push_back((now, *session, code.clone()));
+                }
+                Effect::Reconnect { user, code } => {
+                    self.renewed.push_back((now, *user, event.position, code.clone()));
+                }
+                _ => {}
             }
         }
     }
@@ -159,7 +211,9 @@ impl Index {
         for effect in &event.effects {
             match effect {
                 // A person's sockets are those that follow the person's stream.
-                Effect::Follow { user, .. } | Effect::Unfollow { user, .. } => {
+                Effect::Follow { user, .. }
+                | Effect::Unfollow { user, .. }
+                | Effect::Reconnect { user, .. } => {
                     self.add_followers(&Stream::User(*user).to_string(), &mut found);
                 }
                 Effect::Close { stream } => self.add_followers(stream, &mut found),

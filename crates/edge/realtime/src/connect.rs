@@ -7,14 +7,14 @@ use std::time::Duration;
 use http::request::Parts;
 use parking_lot::Mutex;
 use sayso_access::{Ctx, Origin};
-use sayso_events::Resume;
 use sayso_kernel::fault::UNAVAILABLE;
 use sayso_kernel::{Fault, Kind};
 
+use crate::board::Shut;
 use crate::inbound::{self, Asked};
 use crate::limits::INBOUND_WAITING_MAX;
 use crate::node::{Node, Verified};
-use crate::protocol::{Closing, Hello};
+use crate::protocol::{Closing, Hello, UNREADABLE, Wish};
 use crate::replay;
 use crate::session::Session;
 use crate::transport::Transport;
@@ -35,8 +35,8 @@ pub(crate) struct Admitted {
 #[derive(Clone)]
 pub(crate) struct Admission {
     node: Arc<Node>,
-    who: Verified,
-    resume: Option<Resume>,
+    who: (Verified, i64),
+    resume: Wish,
     origin: Origin,
     transport: Arc<Transport>,
 }
@@ -71,14 +71,18 @@ pub(crate) async fn admit(
     }
 }
 
-async fn check(node: &Node, auth: &serde_json::Value) -> Result<(Verified, Option<Resume>), Fault> {
+/// Who comes, and after which place of the log that was asked.
+type Checked = ((Verified, i64), Wish);
+
+async fn check(node: &Node, auth: &serde_json::Value) -> Result<Checked, Fault> {
     if node.is_draining.load(Ordering::SeqCst) {
         return Err(Fault::new(&UNAVAILABLE));
     }
     let hello = Hello::parse(auth)?;
+    let applied = node.hub.applied().map_or(0, |applied| applied.position);
     let verified = tokio::time::timeout(node.limits.connect_timeout, (node.gate)(hello.token));
     let who = verified.await.map_err(Fault::unavailable)??;
-    Ok((who, hello.resume))
+    Ok(((who, applied), hello.resume))
 }
 
 /// Where a socket's beginning and its end meet, in whichever order they come.
@@ -114,8 +118,12 @@ impl Seat {
             early.into_iter().for_each(|asked| inbound::take(&session, asked));
             (session, ended)
         };
-        if let Some(code) = ended {
-            return session.close(&Closing::stay_away(&code));
+        if let Some(ended) = ended {
+            let closing = match ended {
+                Shut::Away(code) => Closing::stay_away(&code),
+                Shut::Back(code) => Closing::come_back(&code, session.node.retry_after(&code)),
+            };
+            return session.close(&closing);
         }
         if session.node.is_draining.load(Ordering::SeqCst) {
             let retry_after_ms = session.node.retry_after_ms();
@@ -130,6 +138,17 @@ impl Seat {
         if let Place::Taken(session) = place {
             session.gone();
         }
+    }
+
+    /// The client sends what nobody should: it is cut, and may come back.
+    pub(crate) fn cut(&self) {
+        let Place::Taken(session) = &*self.0.lock() else { return };
+        let session = Arc::clone(session);
+        // Not here: closing it leads back to this seat.
+        tokio::spawn(async move {
+            let retry_after_ms = session.node.retry_after_ms();
+            session.close(&Closing::come_back(UNREADABLE.name, retry_after_ms));
+        });
     }
 
     /// The client sends something.

@@ -53,6 +53,8 @@ pub(crate) enum Tell<'a> {
     Left(&'a str),
     /// The session has ended, for this reason.
     Ended(&'a str),
+    /// The socket is to come back, for this reason.
+    Renewed(&'a str),
 }
 
 /// How a socket follows a stream.
@@ -119,6 +121,15 @@ impl Reader {
         follows.into_iter().flat_map(HashMap::keys).map(String::as_str)
     }
 
+    /// Whether a stream is followed; `None` before the seam, when nobody knows
+    /// it yet.
+    pub(crate) fn follows(&self, stream: &str) -> Option<bool> {
+        match &self.phase {
+            Phase::Live { follows, .. } => Some(follows.contains_key(stream)),
+            Phase::Catching { .. } => None,
+        }
+    }
+
     /// The seam (t3), after everything up to `head` was replayed from
     /// `streams`, the streams as of `head`.
     pub(crate) fn go_live<'s>(
@@ -177,6 +188,8 @@ impl Reader {
         // Also before the seam: who was shut out does not hear the past either.
         if let Some(code) = self.end_of_session(event) {
             tell(Tell::Ended(code));
+        } else if let Some(code) = self.renewal(event) {
+            tell(Tell::Renewed(code));
         }
         moved
     }
@@ -197,6 +210,16 @@ impl Reader {
     fn end_of_session<'e>(&self, event: &'e Event) -> Option<&'e str> {
         event.effects.iter().find_map(|effect| match effect {
             Effect::EndSession { session, code } if *session == self.session => Some(code.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl Reader {
+    /// Who the person is was changed by this event.
+    fn renewal<'e>(&self, event: &'e Event) -> Option<&'e str> {
+        event.effects.iter().find_map(|effect| match effect {
+            Effect::Reconnect { user, code } if *user == self.user => Some(code.as_str()),
             _ => None,
         })
     }

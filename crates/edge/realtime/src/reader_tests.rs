@@ -176,7 +176,7 @@ impl Client {
             Tell::Left(stream) => {
                 assert!(self.seqs.remove(stream).is_some(), "{stream} was not followed");
             }
-            Tell::Ended(code) => self.ended = Some(code.to_owned()),
+            Tell::Ended(code) | Tell::Renewed(code) => self.ended = Some(code.to_owned()),
         }
     }
 
@@ -355,4 +355,14 @@ fn a_session_that_ends_during_the_replay_hears_no_more_of_the_past() {
     let effects = vec![Effect::EndSession { session: LOGIN, code: "auth.session_revoked".into() }];
 
     assert_eq!(told(&mut reader, event(1, vec![], effects)), [r#"Ended("auth.session_revoke"#]);
+}
+
+#[test]
+fn who_may_do_something_else_now_comes_back_also_from_the_midst_of_the_replay() {
+    let mut reader = Reader::new(ME, LOGIN, 10);
+    let renew = |user| vec![Effect::Reconnect { user, code: "access.changed".into() }];
+    let other = UserId(Uuid::max());
+
+    assert!(told(&mut reader, event(1, vec![], renew(other))).is_empty());
+    assert_eq!(told(&mut reader, event(2, vec![], renew(ME))), [r#"Renewed("access.changed")"#]);
 }

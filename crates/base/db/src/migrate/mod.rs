@@ -69,6 +69,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (21, "0021_socket_positions"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

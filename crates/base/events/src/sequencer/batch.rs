@@ -361,7 +361,7 @@ async fn apply_effect(leader: &Leader, effect: &Effect, position: i64) -> Result
         Effect::Follow { user, stream } => ("follow", Some(*user), stream),
         Effect::Unfollow { user, stream } => ("unfollow", Some(*user), stream),
         Effect::Close { stream } => ("close", None, stream),
-        Effect::EndSession { .. } => return Ok(()),
+        Effect::EndSession { .. } | Effect::Reconnect { .. } => return Ok(()),
     };
     leader.client.execute(&leader.prepared.follow, &[&what, &user, stream, &position]).await?;
     Ok(())

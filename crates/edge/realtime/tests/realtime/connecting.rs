@@ -167,6 +167,33 @@ async fn the_end_of_a_session_sends_its_sockets_away_and_only_these() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_rights_sends_the_sockets_of_the_person_back_in_and_only_these() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let (ann, bob) = (stage.person(), stage.person());
+    for (n, transports) in TRANSPORTS.into_iter().enumerate() {
+        let id = format!("ann {n}");
+        let connect = Connect { id: &id, person: &ann.client, transports, resume: None };
+        sockets.connect_and_wait(&connect).await;
+    }
+    let other = Connect { id: "bob", person: &bob.client, transports: &["polling"], resume: None };
+    sockets.connect_and_wait(&other).await;
+
+    let user = ann.actor.user_id;
+    let renew = Effect::Reconnect { user, code: "access.changed".to_owned() };
+    stage.happen(&ann.stream(), &[renew]).await;
+
+    for n in 0..TRANSPORTS.len() {
+        let id = format!("ann {n}");
+        let closed = sockets.until_heard(&id, "session.closed").await.payload;
+        assert_eq!(closed["code"], "access.changed");
+        assert_eq!(closed["reconnect"], true);
+        assert_ne!(sockets.until_heard(&id, "disconnect").await.payload, "io server disconnect");
+    }
+    assert_eq!(sockets.count("bob", "disconnect"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_cuts_the_transport_so_that_stock_clients_come_back() {
     let stage = Stage::new().await;
     let sockets = Sockets::start();
