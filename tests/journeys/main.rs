@@ -11,6 +11,7 @@ mod faults;
 mod listening;
 mod live;
 mod one_commit;
+mod project;
 mod team;
 mod truth;
 mod work;

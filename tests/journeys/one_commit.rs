@@ -35,6 +35,7 @@ async fn five_writes(
         content: "Who takes the fair?".to_owned(),
         thread_id: None,
         client_id: None,
+        mentions: Vec::new(),
         metadata: json!({}),
     };
     sayso_messages::service::send_in(tx, ctx, channel, &message).await?;

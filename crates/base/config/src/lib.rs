@@ -23,6 +23,7 @@ mod root_key;
 mod secrets;
 mod section;
 mod settings;
+mod trash;
 mod value;
 
 pub use auth::Auth;
@@ -40,3 +41,4 @@ pub use root_key::RootKeyError;
 pub use secrets::Secrets;
 pub use section::SettingDoc;
 pub use settings::{Settings, reference};
+pub use trash::Trash;

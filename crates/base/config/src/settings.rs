@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::fault::{ConfigFault, Source};
 use crate::layer::Layers;
 use crate::section::{SettingDoc, variable};
-use crate::{Auth, Database, Events, Http, Limits, Log, ManagedPostgres, Realtime, Redis, Secrets};
+use crate::{
+    Auth, Database, Events, Http, Limits, Log, ManagedPostgres, Realtime, Redis, Secrets, Trash,
+};
 
 /// All settings of a Sayso.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Settings {
     pub log: Log,
     /// Rate limits.
     pub limits: Limits,
+    /// The trash.
+    pub trash: Trash,
 }
 
 impl Settings {
@@ -84,6 +88,7 @@ impl Settings {
             events: Events::default(),
             log: Log::default(),
             limits: Limits::default(),
+            trash: Trash::default(),
         }
     }
 
@@ -98,6 +103,7 @@ impl Settings {
         self.events = Events::take(layers);
         self.log = Log::take(layers);
         self.limits = Limits::take(layers);
+        self.trash = Trash::take(layers);
     }
 
     /// What no single setting can tell.
@@ -176,6 +182,7 @@ pub fn reference() -> Vec<SettingDoc> {
         Events::reference(),
         Log::reference(),
         Limits::reference(),
+        Trash::reference(),
     ];
     std::iter::once(data_dir).chain(sections.into_iter().flatten()).collect()
 }

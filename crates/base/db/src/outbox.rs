@@ -8,8 +8,9 @@ use crate::{Fact, Sql};
 
 /// Facts of one transaction at the most.
 pub(crate) const FACTS_MAX: usize = 1000;
-/// Bytes of JSON of one fact at the most.
-pub(crate) const FACT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of JSON of one fact at the most: room for the largest task, whose
+/// 20,000 characters may be six bytes each where JSON escapes them.
+pub(crate) const FACT_BYTES_MAX: usize = 160 * 1024;
 
 /// Inserts all facts of a transaction in the order of their emission, and says
 /// which transaction it was, so that the outcome of a COMMIT whose answer was

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod fault;
 pub mod hex;
 pub mod id;
+pub mod matcher;
 pub mod mutants;
 pub mod page;
 pub mod patch;

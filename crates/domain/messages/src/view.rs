@@ -1,20 +1,32 @@
 //! Messages as JSON.
 
+mod change;
+mod list;
+
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::ChannelId;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::model::{Draft, Message, MessageId};
+pub use change::{Emoji, React, RevisionView, SocketEdit, UpdateMessage};
+pub use list::{
+    ListMessages, ListOfMessage, MessagePage, OrderInput, ReadThread, ThreadQuery,
+    ThreadReadingView, ThreadView,
+};
+
+use crate::model::{Draft, Message, MessageId, REACTORS_SHOWN, Reaction};
+use crate::size;
+
+type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// The body of `POST /api/channels/{id}/messages`.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"content": "The release is out. Thank you all!"}))]
 pub struct SendMessage {
-    /// What is said.
+    /// What is said. `<@id>` mentions a person, `@channel` everybody.
     #[schema(min_length = 1, max_length = 10000)]
     pub content: String,
     /// The message it answers to.
@@ -22,9 +34,13 @@ pub struct SendMessage {
     /// The sender's own name for it; comes back in the message.
     #[schema(min_length = 1, max_length = 64)]
     pub client_id: Option<String>,
+    /// Members of the channel to mention, besides those whom the text names.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub mentions: Vec<UserId>,
     /// The client's own data.
     #[schema(value_type = Option<Object>)]
-    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    pub metadata: Option<JsonObject>,
 }
 
 impl From<SendMessage> for Draft {
@@ -33,6 +49,7 @@ impl From<SendMessage> for Draft {
             content: body.content,
             thread_id: body.thread_id,
             client_id: body.client_id,
+            mentions: body.mentions,
             metadata: body.metadata.unwrap_or_default().into(),
         }
     }
@@ -53,9 +70,13 @@ pub struct SocketSend {
     /// The sender's own name for it, and the key under which it is sent once.
     #[schema(min_length = 1, max_length = 64)]
     pub client_id: Option<String>,
+    /// Members of the channel to mention, besides those whom the text names.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub mentions: Vec<UserId>,
     /// The client's own data.
     #[schema(value_type = Option<Object>)]
-    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    pub metadata: Option<JsonObject>,
 }
 
 impl SocketSend {
@@ -66,22 +87,11 @@ impl SocketSend {
             content: self.content,
             thread_id: self.thread_id,
             client_id: self.client_id,
+            mentions: self.mentions,
             metadata: self.metadata.unwrap_or_default().into(),
         };
         (self.channel_id, draft)
     }
-}
-
-/// The query of `GET /api/channels/{id}/messages`.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListMessages {
-    /// Entries in the page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    pub limit: Option<u32>,
-    /// Where the page begins: `nextCursor` of the one before.
-    pub cursor: Option<String>,
 }
 
 /// A message.
@@ -105,16 +115,22 @@ pub struct MessageView {
     pub client_id: Option<String>,
     /// Who is mentioned.
     pub mentions: Vec<UserId>,
-    /// Who reacted how.
-    #[schema(value_type = Vec<Object>)]
-    pub reactions: serde_json::Value,
+    /// Whether it calls everybody in the channel.
+    pub mentions_channel: bool,
+    /// Who reacted how, in the order in which the emojis came.
+    pub reactions: Vec<ReactionView>,
+    /// How many messages answer to it.
+    pub reply_count: i32,
+    /// When the last of them came.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub last_reply_at: Option<Timestamp>,
     /// The task that was made from it.
     #[schema(required)]
     pub task_id: Option<Uuid>,
     /// The client's own data.
     #[schema(value_type = Object)]
     pub metadata: serde_json::Value,
-    /// When it was last edited.
+    /// When its text was last edited.
     #[schema(required, value_type = Option<String>, format = DateTime)]
     pub edited_at: Option<Timestamp>,
     /// When it was said.
@@ -124,6 +140,19 @@ pub struct MessageView {
     pub version: i32,
     /// Counts everything it shows; apply only a higher one.
     pub revision: i32,
+}
+
+/// One emoji on a message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Reaction)]
+pub struct ReactionView {
+    /// The emoji, or a client's name for one.
+    pub emoji: String,
+    /// How many people reacted with it.
+    pub count: i64,
+    /// The first of them, at most 50; fewer on a very large message.
+    pub user_ids: Vec<UserId>,
 }
 
 impl MessageView {
@@ -138,7 +167,10 @@ impl MessageView {
             thread_id: message.thread_id,
             client_id: message.client_id.clone(),
             mentions: message.mentions.clone(),
-            reactions: message.reactions.clone(),
+            mentions_channel: message.mentions_channel,
+            reactions: reactions(message),
+            reply_count: message.reply_count,
+            last_reply_at: message.last_reply_at,
             task_id: message.task_id,
             metadata: message.metadata.clone(),
             edited_at: message.edited_at,
@@ -147,4 +179,21 @@ impl MessageView {
             revision: message.revision,
         }
     }
+}
+
+/// What is shown of the reactions, so that the message stays small enough to be
+/// an event.
+fn reactions(message: &Message) -> Vec<ReactionView> {
+    if message.reactions.is_empty() {
+        return Vec::new();
+    }
+    let emojis: Vec<&str> = message.reactions.iter().map(|one| one.emoji.as_str()).collect();
+    let text = (message.content.as_str(), &message.metadata);
+    let shown = size::reactors_shown(REACTORS_SHOWN, text, message.mentions.len(), &emojis);
+    let view = |reaction: &Reaction| ReactionView {
+        emoji: reaction.emoji.clone(),
+        count: reaction.count,
+        user_ids: reaction.user_ids.iter().take(shown).copied().collect(),
+    };
+    message.reactions.iter().map(view).collect()
 }

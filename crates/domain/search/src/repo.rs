@@ -6,12 +6,14 @@
 //! many were ranked.
 
 mod find;
+mod trash;
 
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Sql};
 use uuid::Uuid;
 
 pub(crate) use find::{Asked, find, is_common};
+pub(crate) use trash::{list_trash, purge};
 
 /// People or channels that one name in a question can mean, at the most.
 const NAMED_MAX: i64 = 100;
@@ -44,6 +46,7 @@ const CHANNELS: Sql = Sql::new(
 pub fn statements() -> Vec<&'static Sql> {
     let mut all = vec![&FOLD, &PEOPLE, &CHANNELS];
     all.extend(find::all());
+    all.extend_from_slice(trash::ALL);
     all
 }
 

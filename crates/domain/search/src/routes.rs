@@ -1,16 +1,23 @@
-//! The HTTP door of search.
+//! The HTTP door of search and of the trash.
 
 use axum::extract::State;
+use sayso_kernel::page::LIMIT_DEFAULT;
 use sayso_web::{AppState, Caller, Params, Problem, Reply};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::service;
-use crate::view::{SearchFor, SearchPage};
+use crate::state::TrashState;
+use crate::view::{ListTrash, SearchFor, SearchPage, TrashedView};
+use crate::{service, trash};
 
-/// The routes of this crate.
+/// The routes of search.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(search))
+}
+
+/// The routes of the trash.
+pub fn trash_router(state: TrashState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_trash)).with_state(state)
 }
 
 /// Search tasks, messages, channels and people
@@ -30,4 +37,21 @@ async fn search(
         service::search(&app.db, &ctx, (asked.0, &asked.1), query.cursor.as_deref(), query.limit())
             .await?;
     Ok(Reply::ok(&SearchPage::of(answer, &app.presence)))
+}
+
+/// List the trash
+///
+/// What the caller may restore, deleted last first, with when it is removed for
+/// good.
+#[utoipa::path(get, path = "/api/trash", operation_id = "list_trash", tag = "Trash",
+    params(ListTrash), responses((status = 200, body = sayso_web::PageBody<TrashedView>)))]
+async fn list_trash(
+    State(state): State<TrashState>,
+    Caller(ctx): Caller,
+    Params(query): Params<ListTrash>,
+) -> Result<Reply, Problem> {
+    let (mut db, limit) = (state.app.db.read(), query.limit.unwrap_or(LIMIT_DEFAULT));
+    let (kinds, cursor) = (query.kinds(), query.cursor.as_deref());
+    let page = trash::list(&mut db, &ctx, state.kept, &kinds, cursor, limit).await?;
+    Ok(Reply::page(page.map(TrashedView::of)))
 }

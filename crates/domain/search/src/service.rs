@@ -4,14 +4,13 @@ use futures_util::future::{join_all, try_join_all};
 use sayso_access::{Ctx, UserId};
 use sayso_channels::ChannelId;
 use sayso_db::Db;
-use sayso_kernel::Fault;
-use sayso_kernel::fault::NOT_FOUND;
+use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page::{self, Page};
+use sayso_kernel::{Fault, Kind as FaultKind};
 use sayso_messages::MessageId;
 use sayso_tasks::TaskId;
 use uuid::Uuid;
 
-use crate::matcher::Matcher;
 use crate::model::{Bounds, Found, Hit, Kind, Resource};
 use crate::query::{self, Query};
 use crate::repo::Asked;
@@ -51,7 +50,10 @@ pub async fn search(
     }
     let query = folded(db, query).await?;
     let bounds = bounds(db, &query, actor.user_id).await?;
-    let (matcher, newest) = (Matcher::of(&query), Matcher::among_newest(&query));
+    let (matcher, newest) = (
+        Matcher::of(&query.groups, &query.none),
+        Matcher::among_newest(&query.groups, &query.none),
+    );
     let limit = limit.min(page::LIMIT_MAX);
     let asked = Asked {
         reader: actor.user_id,
@@ -125,7 +127,8 @@ async fn shown(db: &Db, ctx: &Ctx, page: Page<Found>) -> Result<Page<Hit>, Fault
     for (found, resource) in items.into_iter().zip(resources) {
         match resource {
             Ok(resource) => hits.push(Hit { found, resource }),
-            Err(fault) if fault.is(&NOT_FOUND) => {}
+            // It was found a moment ago, and may be out of sight by now.
+            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Forbidden) => {}
             Err(fault) => return Err(fault),
         }
     }

@@ -1,5 +1,7 @@
 //! Search as JSON.
 
+mod trash;
+
 use sayso_channels::view::ChannelView;
 use sayso_events::Presence;
 use sayso_kernel::page;
@@ -9,6 +11,8 @@ use sayso_users::view::UserView;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+pub use trash::{ListTrash, TrashKindInput, TrashedView};
 
 use crate::model::{Hit, Kind, Resource};
 use crate::service::Answer;

@@ -9,7 +9,7 @@ use sayso_kernel::fault::{FieldFault, INVALID, Place};
 use crate::error::TOO_MANY_ASSIGNEES;
 use crate::history::Note;
 use crate::model::{Task, TaskId};
-use crate::{events, policy, repo, service};
+use crate::{audience, events, policy, repo, service};
 
 /// Assignees of a task at the most.
 pub const ASSIGNEES_MAX: usize = 50;
@@ -40,7 +40,11 @@ pub async fn assign_in(
 ) -> Result<Task, Fault> {
     let (before, sight) = service::locked(tx, ctx, id).await?;
     policy::assign(ctx.require_actor()?.role, &sight).require()?;
-    check_assignees(tx, "assign", before.channel_id, &change.assign).await?;
+    let named = named("assign", &change.assign);
+    let unknown = unknown_assignees(tx, before.channel_id, &named).await?;
+    if !unknown.is_empty() {
+        return Err(Fault::new(&INVALID).with_all(unknown));
+    }
     let (after, assigned, unassigned) = apply(&before.assigned_to, change);
     if assigned.is_empty() && unassigned.is_empty() {
         return Ok(before);
@@ -50,11 +54,9 @@ pub async fn assign_in(
     }
     let note = Note::of_assignment(ctx, &assigned, &unassigned);
     let task = repo::set_assignees(tx, &note, id, &after, ctx.now()).await?;
-    let audience = service::audience(tx, &task).await?;
-    tx.emit(events::assigned(&task, &assigned, &unassigned, audience));
-    for user in repo::without_sight(tx, id, &unassigned).await? {
-        tx.emit(events::gone(id, user));
-    }
+    let streams = audience::of(tx, &task).await?;
+    tx.emit(events::assigned(&task, &assigned, &unassigned, streams));
+    audience::tell_who_left(tx, &before, &task).await?;
     Ok(task)
 }
 
@@ -75,29 +77,49 @@ fn apply(before: &[UserId], change: &Assignment) -> (Vec<UserId>, Vec<UserId>, V
     (after, assigned, unassigned)
 }
 
-/// Whoever is assigned must exist and be able to see the task: be a member of
-/// its channel, unless that is public.
-pub(crate) async fn check_assignees(
-    tx: &mut Tx,
-    field: &str,
-    channel: Option<ChannelId>,
-    users: &[UserId],
-) -> Result<(), Fault> {
-    if users.is_empty() {
-        return Ok(());
+/// Who is in `after` only, and who is in `before` only.
+pub(crate) fn difference(before: &[UserId], after: &[UserId]) -> (Vec<UserId>, Vec<UserId>) {
+    let without = |all: &[UserId], others: &[UserId]| {
+        all.iter().copied().filter(|user| !others.contains(user)).collect()
+    };
+    (without(after, before), without(before, after))
+}
+
+/// The list without repeats, in its order.
+pub(crate) fn each_once(users: &[UserId]) -> Vec<UserId> {
+    let mut once = Vec::with_capacity(users.len());
+    for user in users {
+        if !once.contains(user) {
+            once.push(*user);
+        }
     }
-    let known = repo::assignable(tx, channel, users).await?;
-    let unknown: Vec<FieldFault> = users
-        .iter()
-        .enumerate()
-        .filter(|(_, user)| !known.contains(user))
-        .map(|(index, _)| FieldFault {
-            place: Place::Pointer(format!("#/{field}/{index}")),
-            code: "user.unknown",
-            detail: "There is no such person, or not in this channel".into(),
-        })
-        .collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Fault::new(&INVALID).with_all(unknown)) }
+    once
+}
+
+/// People with the places at which a body names them.
+pub(crate) fn named(field: &str, users: &[UserId]) -> Vec<(String, UserId)> {
+    users.iter().enumerate().map(|(at, user)| (format!("#/{field}/{at}"), *user)).collect()
+}
+
+/// Whoever is assigned must exist and be able to see the task: be a member of
+/// its channel, unless that is public. What is wrong, each at its place.
+pub(crate) async fn unknown_assignees(
+    tx: &mut Tx,
+    channel: Option<ChannelId>,
+    named: &[(String, UserId)],
+) -> Result<Vec<FieldFault>, Fault> {
+    if named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users: Vec<UserId> = named.iter().map(|(_, user)| *user).collect();
+    let known = repo::assignable(tx, channel, &users).await?;
+    let unknown = named.iter().filter(|(_, user)| !known.contains(user));
+    let unknown = unknown.map(|(pointer, _)| FieldFault {
+        place: Place::Pointer(pointer.clone()),
+        code: "user.unknown",
+        detail: "There is no such person, or not in this channel".into(),
+    });
+    Ok(unknown.collect())
 }
 
 #[cfg(test)]

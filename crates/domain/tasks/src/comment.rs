@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use sayso_access::{Ctx, UserId};
 use sayso_db::{Queries, Tx};
+use sayso_kernel::fault::{NOT_FOUND, STALE};
 use sayso_kernel::page::{self, Page};
 use sayso_kernel::{Fault, define_id};
 
 use crate::model::TaskId;
-use crate::{events, policy, repo, service};
+use crate::view::CommentView;
+use crate::{audience, events, policy, repo, service};
 
 define_id! {
     /// A comment's id.
@@ -15,7 +17,7 @@ define_id! {
 }
 
 /// A comment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Comment {
     /// Its id.
     pub id: CommentId,
@@ -61,9 +63,86 @@ pub async fn add_in(tx: &mut Tx, ctx: &Ctx, id: TaskId, content: &str) -> Result
         revision: 1,
     };
     repo::insert_comment(tx, &comment).await?;
-    let audience = service::audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::commented(&comment, audience));
     Ok(comment)
+}
+
+/// Changes the text of one's own comment, from the version one has read. The
+/// same text is no change.
+///
+/// Event: `task.comment_edited` to those who hear of the task.
+///
+/// # Errors
+/// 403 for somebody else's, 404, 412 with the comment as it is now.
+pub async fn edit_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (task, id): (TaskId, CommentId),
+    version: i32,
+    content: Option<&str>,
+) -> Result<Comment, Fault> {
+    let actor = ctx.require_actor()?.user_id;
+    let (task, _) = service::locked(tx, ctx, task).await?;
+    let before = find(tx, task.id, id).await?;
+    policy::edit_comment(before.author_id == actor).require()?;
+    check_version(&before, version)?;
+    let Some(content) = content.filter(|content| *content != before.content) else {
+        return Ok(before);
+    };
+    let after = repo::edit_comment(tx, id, content, ctx.now()).await?;
+    let audience = audience::of(tx, &task).await?;
+    tx.emit(events::comment_edited(&after, audience));
+    Ok(after)
+}
+
+/// Deletes a comment: one's own, or any where one answers for the channel.
+///
+/// Event: `task.comment_deleted` to those who hear of the task.
+///
+/// # Errors
+/// 403, 404; 412 when a version is given that is not the present one.
+pub async fn delete_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (task, id): (TaskId, CommentId),
+    version: Option<i32>,
+) -> Result<(), Fault> {
+    let actor = ctx.require_actor()?.user_id;
+    let (task, sight) = service::locked(tx, ctx, task).await?;
+    let comment = find(tx, task.id, id).await?;
+    policy::delete_comment(&sight, comment.author_id == actor).require()?;
+    version.map_or(Ok(()), |version| check_version(&comment, version))?;
+    repo::delete_comment(tx, id, ctx.now()).await?;
+    let audience = audience::of(tx, &task).await?;
+    tx.emit(events::comment_deleted(&comment, audience));
+    Ok(())
+}
+
+fn check_version(comment: &Comment, version: i32) -> Result<(), Fault> {
+    if comment.version == version {
+        return Ok(());
+    }
+    let view = serde_json::to_value(CommentView::of(comment)).expect("a view is plain JSON");
+    Err(Fault::new(&STALE).current(view))
+}
+
+async fn find(db: &mut impl Queries, task: TaskId, id: CommentId) -> Result<Comment, Fault> {
+    repo::find_comment(db, task, id).await?.ok_or_else(|| Fault::new(&NOT_FOUND))
+}
+
+/// A comment of a task that the caller sees.
+///
+/// # Errors
+/// 404 where the caller may not know of the task, or it has no such comment.
+pub async fn get(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    task: TaskId,
+    id: CommentId,
+) -> Result<Comment, Fault> {
+    service::get(db, ctx, task).await?;
+    find(db, task, id).await
 }
 
 /// The comments of a task that the caller sees, newest first.

@@ -22,7 +22,7 @@ use crate::error::{BLOCKED, DEPENDENCY_CIRCLE, GRAPH_TOO_LARGE, TOO_MANY_DEPENDE
 use crate::history::Note;
 use crate::model::{Task, TaskId};
 use crate::status::Status;
-use crate::{events, policy, repo, service};
+use crate::{audience, events, policy, repo, service};
 
 /// Relations of a task in one direction at the most.
 pub const DEPENDENCIES_MAX: i64 = 100;
@@ -184,7 +184,7 @@ async fn note_dependencies(
     }
     let note = Note::new(ctx, "dependencies_changed", changes);
     let task = repo::touch(tx, &note, before.id, blocked, ctx.now()).await?;
-    let audience = service::audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::updated(&before, &task, &fields, audience));
     Ok(task)
 }
@@ -194,7 +194,7 @@ async fn note_dependents(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<(), Fault
     let Some(before) = repo::find(tx, id).await? else { return Ok(()) };
     let note = Note::new(ctx, "dependents_changed", Vec::new());
     let task = repo::touch(tx, &note, id, before.blocked, ctx.now()).await?;
-    let audience = service::audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::updated(&before, &task, &["dependents"], audience));
     Ok(())
 }
@@ -339,7 +339,7 @@ pub(crate) async fn refresh(tx: &mut Tx, ctx: &Ctx, dependents: &[TaskId]) -> Re
         let change = json!({ "field": "blocked", "before": before.blocked, "after": blocked });
         let note = Note::new(ctx, "updated", vec![change]);
         let task = repo::touch(tx, &note, before.id, blocked, ctx.now()).await?;
-        let audience = service::audience(tx, &task).await?;
+        let audience = audience::of(tx, &task).await?;
         tx.emit(events::updated(&before, &task, &["blocked"], audience));
     }
     Ok(())

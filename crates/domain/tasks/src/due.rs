@@ -28,6 +28,18 @@ pub fn parse(text: &str, zone: &str) -> Option<Due> {
     Some(Due { at: end.timestamp(), all_day: true })
 }
 
+/// Reads where a span of time begins or ends: a date-time (RFC 3339), or a
+/// date, which means the beginning of that day in the time zone `zone`.
+#[must_use]
+pub fn bound(text: &str, zone: &str) -> Option<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    let day: Date = (text.len() == 10).then(|| text.parse().ok())??;
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    Some(day.to_zoned(zone).ok()?.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +50,18 @@ mod tests {
 
         assert_eq!(due.at.to_string(), "2026-03-02T04:59:59.999999Z");
         assert!(due.all_day);
+    }
+
+    #[test]
+    fn a_date_that_bounds_is_the_beginning_of_that_day() {
+        let at = bound("2026-03-01", "America/New_York").expect("a date");
+
+        assert_eq!(at.to_string(), "2026-03-01T05:00:00Z");
+        assert_eq!(
+            bound("2026-03-01T00:00:00Z", "UTC").map(|at| at.as_second()),
+            Some(1_772_323_200)
+        );
+        assert_eq!(bound("soon", "UTC"), None);
     }
 
     #[test]

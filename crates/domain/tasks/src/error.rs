@@ -8,6 +8,9 @@ pub const CHANNEL_ARCHIVED: Code =
 /// More assignees than a task may have.
 pub const TOO_MANY_ASSIGNEES: Code =
     Code::new("task.too_many_assignees", Kind::Invalid, "A task has at most 50 assignees");
+/// A message is made into one task; `current.taskId` is it.
+pub const MESSAGE_HAS_TASK: Code =
+    Code::new("message.has_task", Kind::Conflict, "A task was made from this message already");
 
 /// It waits for others; `current.blockers` names those the caller sees.
 pub const BLOCKED: Code =
@@ -33,6 +36,7 @@ pub const GRAPH_TOO_LARGE: Code = Code::new(
 pub const CODES: &[&Code] = &[
     &CHANNEL_ARCHIVED,
     &TOO_MANY_ASSIGNEES,
+    &MESSAGE_HAS_TASK,
     &BLOCKED,
     &DEPENDENCY_CIRCLE,
     &TOO_MANY_DEPENDENCIES,

@@ -66,10 +66,35 @@ pub const COMMENTED: FactKind = FactKind {
     stream: "its channel; without one, the user streams of creator, assignees and their managers",
     summary: "Somebody commented on a task.",
 };
+/// Somebody put what they had said into other words.
+pub const COMMENT_EDITED: FactKind = FactKind {
+    name: "task.comment_edited",
+    is_event: true,
+    is_audited: true,
+    stream: "its channel; without one, the user streams of creator, assignees and their managers",
+    summary: "A comment on a task was edited.",
+};
+/// A comment is gone.
+pub const COMMENT_DELETED: FactKind = FactKind {
+    name: "task.comment_deleted",
+    is_event: true,
+    is_audited: true,
+    stream: "its channel; without one, the user streams of creator, assignees and their managers",
+    summary: "A comment on a task was deleted.",
+};
 
 /// The kinds declared here.
-pub const FACTS: &[&FactKind] =
-    &[&CREATED, &UPDATED, &ASSIGNED, &GONE, &DELETED, &RESTORED, &COMMENTED];
+pub const FACTS: &[&FactKind] = &[
+    &CREATED,
+    &UPDATED,
+    &ASSIGNED,
+    &GONE,
+    &DELETED,
+    &RESTORED,
+    &COMMENTED,
+    &COMMENT_EDITED,
+    &COMMENT_DELETED,
+];
 
 fn about(kind: &'static FactKind, task: &Task, audience: Vec<Stream>) -> Fact {
     Fact::event(kind, audience, task.version, &TaskView::of(task)).about("task", task.id.0)
@@ -107,9 +132,17 @@ pub(crate) fn assigned(
     about(&ASSIGNED, task, audience).change(&change).details(change)
 }
 
-/// A task is out of `user`'s sight. Nothing of its new state is told.
-pub(crate) fn gone(task: TaskId, user: UserId) -> Fact {
-    Fact::event(&GONE, vec![Stream::User(user)], 0, &serde_json::json!({ "id": task }))
+/// A task is out of the sight of these people. Nothing of its new state is told.
+pub(crate) fn gone(task: TaskId, audience: Vec<Stream>) -> Fact {
+    Fact::event(&GONE, audience, 0, &serde_json::json!({ "id": task }))
+}
+
+/// A task went to a channel that these people see but do not follow. The same
+/// edit as on the channel's stream: the audit has it from there.
+pub(crate) fn moved_away(task: &Task, audience: Vec<Stream>) -> Fact {
+    const KIND: FactKind = FactKind { is_audited: false, ..UPDATED };
+    Fact::event(&KIND, audience, task.version, &TaskView::of(task))
+        .change(&serde_json::json!({ "fields": ["channelId"] }))
 }
 
 /// A task was edited although others block it: the audit knows why.
@@ -142,11 +175,28 @@ pub(crate) fn restored(task: &Task, audience: Vec<Stream>) -> Fact {
 
 /// Somebody said something about a task. The text is in the event only.
 pub(crate) fn commented(comment: &Comment, audience: Vec<Stream>) -> Fact {
-    Fact::event(&COMMENTED, audience, comment.version, &CommentView::of(comment))
+    said(&COMMENTED, comment, audience)
+}
+
+/// Somebody put it into other words.
+pub(crate) fn comment_edited(comment: &Comment, audience: Vec<Stream>) -> Fact {
+    said(&COMMENT_EDITED, comment, audience)
+}
+
+fn said(kind: &'static FactKind, comment: &Comment, audience: Vec<Stream>) -> Fact {
+    Fact::event(kind, audience, comment.version, &CommentView::of(comment))
         .about("task", comment.task_id.0)
         .details(serde_json::json!({
             "commentId": comment.id,
             "size": comment.content.len(),
             "sha256": hex::encode(&sha256(&[comment.content.as_bytes()])),
         }))
+}
+
+/// A comment is gone.
+pub(crate) fn comment_deleted(comment: &Comment, audience: Vec<Stream>) -> Fact {
+    let data = serde_json::json!({ "id": comment.id, "taskId": comment.task_id });
+    Fact::event(&COMMENT_DELETED, audience, comment.version + 1, &data)
+        .about("task", comment.task_id.0)
+        .details(serde_json::json!({ "commentId": comment.id, "authorId": comment.author_id }))
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::{CategoryId, ChannelId};
+use sayso_kernel::Fault;
 
 use crate::status::{Priority, Status};
 
@@ -34,6 +35,28 @@ pub struct TaskFilter {
     pub blocked: Option<bool>,
     /// Changed at this moment or later.
     pub updated_since: Option<Timestamp>,
+    /// With all of these words, or beginnings or parts of them, in title and
+    /// description.
+    pub search: Option<String>,
+}
+
+/// Words of a search at the most.
+pub const WORDS_MAX: usize = 16;
+
+/// The words of a search. Punctuation alone is found nowhere, and asks for
+/// nothing.
+///
+/// # Errors
+/// 422 for more than there may be.
+pub fn words(search: &str) -> Result<Vec<String>, Fault> {
+    let is_word = |word: &&str| word.chars().any(|c| c.is_ascii_alphanumeric() || !c.is_ascii());
+    let words = search.split(|c: char| c.is_whitespace() || c == '"').filter(is_word);
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    if words.len() > WORDS_MAX {
+        let detail = format!("has more than {WORDS_MAX} words");
+        return Err(Fault::at_parameter("search", "search.too_many_terms", detail));
+    }
+    Ok(words)
 }
 
 /// What a list of tasks is sorted by. Tasks without a value come last, ties
@@ -50,6 +73,8 @@ pub enum SortKey {
     Priority,
     /// Its title, without regard to case.
     Title,
+    /// How well it fits the search; where there is none, when it was made.
+    Relevance,
 }
 
 /// The order of a list.
@@ -68,6 +93,9 @@ impl Default for Sort {
 }
 
 impl Sort {
+    /// What fits a search best comes first.
+    pub const RELEVANCE: Self = Self { key: SortKey::Relevance, descending: true };
+
     /// Reads `dueDate` or `-dueDate`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -84,5 +112,21 @@ impl Sort {
             _ => return None,
         };
         Some(Self { key, descending })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_read_as_its_words() {
+        assert_eq!(
+            words("  Order \"the Boards\" - ! ").ok(),
+            Some(vec!["order".into(), "the".into(), "boards".into()])
+        );
+        assert_eq!(words("?!").ok(), Some(Vec::new()));
+        assert!(words(&"a ".repeat(WORDS_MAX)).is_ok());
+        assert!(words(&"a ".repeat(WORDS_MAX + 1)).is_err());
     }
 }

@@ -60,7 +60,9 @@ fn change(field: &str, before: &Task, after: &Task) -> Value {
     let value = |task: &Task| match field {
         "title" => json!(task.title),
         "status" => json!(task.status.as_str()),
+        "channelId" => json!(task.channel_id),
         "categoryId" => json!(task.category_id),
+        "assignedTo" => json!(task.assigned_to),
         "priority" => json!(task.priority.as_str()),
         "tags" => json!(task.tags),
         "dueDate" => json!(task.due.map(|due| due.at)),

@@ -1,19 +1,25 @@
 //! Tasks: what is to be done, by whom and until when.
 //!
 //! Tables: `tasks`, `task_dependencies`, `task_comments`, `task_history`.
-//! Events: `task.created`, `task.updated`, `task.assigned`, `task.commented`,
-//! `task.deleted`, `task.restored` and `task.gone`, on the stream of the task's
-//! channel or, without one, on the streams of the people it concerns. Neighbours: below `channels`, whose
-//! members see the channel's tasks; beside `messages`.
+//! Events: `task.created`, `task.updated`, `task.assigned`, `task.deleted` and
+//! `task.restored`, `task.commented`, `task.comment_edited` and
+//! `task.comment_deleted`, on the stream of the task's channel or, without one,
+//! on the streams of the people it concerns; `task.gone` to whoever loses sight
+//! of one. Neighbours: above `channels`, whose members see the channel's tasks,
+//! and above `messages`, from which tasks are made.
 
 pub mod assignment;
+pub(crate) mod audience;
+pub mod bulk;
 pub mod comment;
 pub mod dependency;
 pub mod due;
+pub(crate) mod edit;
 pub mod error;
 pub mod events;
 pub mod filter;
 pub mod history;
+pub mod message;
 pub mod model;
 pub mod policy;
 pub mod repo;

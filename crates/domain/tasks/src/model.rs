@@ -6,6 +6,7 @@ use sayso_channels::{CategoryId, ChannelId};
 use sayso_kernel::{Patch, define_id, patch};
 use uuid::Uuid;
 
+use crate::assignment::{difference, each_once};
 use crate::due::Due;
 use crate::status::{Priority, Status};
 
@@ -89,16 +90,20 @@ pub struct Edit {
     pub description: Patch<String>,
     /// How far it is.
     pub status: Option<Status>,
+    /// The channel it belongs to.
+    pub channel_id: Patch<ChannelId>,
     /// Its category.
     pub category_id: Patch<CategoryId>,
     /// How much it matters.
     pub priority: Option<Priority>,
+    /// All who are to do it.
+    pub assigned_to: Option<Vec<UserId>>,
     /// All its tags.
     pub tags: Option<Vec<String>>,
     /// When it is due.
     pub due: Patch<Due>,
     /// A merge patch of the client's own data (RFC 7396).
-    pub metadata: Option<serde_json::Value>,
+    pub metadata: Patch<serde_json::Value>,
     /// Why the task is finished although others block it.
     pub override_reason: Option<String>,
 }
@@ -112,12 +117,21 @@ impl Edit {
         after.title = self.title.unwrap_or(after.title);
         after.description = self.description.apply(Some(after.description)).unwrap_or_default();
         after.status = self.status.unwrap_or(after.status);
+        after.channel_id = self.channel_id.apply(after.channel_id);
         after.category_id = self.category_id.apply(after.category_id);
         after.priority = self.priority.unwrap_or(after.priority);
+        if let Some(users) = &self.assigned_to {
+            // Their order says nothing.
+            if difference(users, &after.assigned_to) != (Vec::new(), Vec::new()) {
+                after.assigned_to = each_once(users);
+            }
+        }
         after.tags = self.tags.unwrap_or(after.tags);
         after.due = self.due.apply(after.due);
-        if let Some(metadata) = &self.metadata {
-            patch::merge(&mut after.metadata, metadata);
+        match &self.metadata {
+            Patch::Keep => {}
+            Patch::Clear => after.metadata = serde_json::json!({}),
+            Patch::Set(metadata) => patch::merge(&mut after.metadata, metadata),
         }
         after.completed_at = match after.status {
             Status::Done => before.completed_at.or(Some(now)),
@@ -134,8 +148,10 @@ fn differing(before: &Task, after: &Task) -> Vec<&'static str> {
         ("title", before.title != after.title),
         ("description", before.description != after.description),
         ("status", before.status != after.status),
+        ("channelId", before.channel_id != after.channel_id),
         ("categoryId", before.category_id != after.category_id),
         ("priority", before.priority != after.priority),
+        ("assignedTo", before.assigned_to != after.assigned_to),
         ("tags", before.tags != after.tags),
         ("dueDate", before.due != after.due),
         ("metadata", before.metadata != after.metadata),

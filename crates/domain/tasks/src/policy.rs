@@ -66,6 +66,18 @@ pub fn comment(role: Role, sight: &Sight) -> Decision {
     assign(role, sight)
 }
 
+/// Who changes a comment: its author, whoever sees the task.
+pub fn edit_comment(is_author: bool) -> Decision {
+    Decision::allow_or_deny(is_author)
+}
+
+/// Who deletes a comment: its author, and who answers for the channel.
+pub fn delete_comment(sight: &Sight, is_author: bool) -> Decision {
+    let member = sight.channel.and_then(|(_, member)| member);
+    let runs_channel = member.is_some_and(|member| member >= MemberRole::Admin);
+    Decision::allow_or_deny(is_author || runs_channel)
+}
+
 /// Who assigns a task: who may edit it, and who may write in its channel.
 pub fn assign(role: Role, sight: &Sight) -> Decision {
     let writes = sight.channel.is_some_and(|(_, member)| member.is_some());
@@ -105,6 +117,18 @@ mod tests {
         assert_eq!(delete(Role::Ceo, &assignee), Decision::Allow);
         assert_eq!(delete(Role::Ceo, &hidden), Decision::Hide);
         assert_eq!(delete(Role::Staff, &Sight { is_creator: true, ..assignee }), Decision::Allow);
+    }
+
+    #[test]
+    fn a_comment_is_its_authors_and_a_channel_admin_may_take_it_away() {
+        let (member, admin) = (MemberRole::Member, MemberRole::Admin);
+        let of = |role| in_channel(ChannelKind::Public, Some(role));
+
+        assert_eq!(edit_comment(true), Decision::Allow);
+        assert_eq!(edit_comment(false), Decision::Deny);
+        assert_eq!(delete_comment(&of(member), true), Decision::Allow);
+        assert_eq!(delete_comment(&of(member), false), Decision::Deny);
+        assert_eq!(delete_comment(&of(admin), false), Decision::Allow);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The SQL of tasks.
 
+mod bulk;
 mod change;
 mod dependency;
 mod list;
+mod search;
 mod talk;
 
 use jiff::Timestamp;
@@ -39,24 +41,35 @@ macro_rules! reports {
 const INSERT: Sql = Sql::new(
     "tasks.insert",
     "INSERT INTO tasks (id, channel_id, category_id, title, description, priority, assigned_to, tags,
-                        due_date, due_all_day, metadata, created_by, created_at, updated_at)
-     VALUES ($1, $2, $13, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)",
+                        due_date, due_all_day, metadata, created_by, created_at, updated_at,
+                        message_id)
+     VALUES ($1, $2, $13, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $14)",
 );
+
+/// What stands in a deleted channel went out of sight with it.
+macro_rules! in_sight {
+    () => {
+        "(t.channel_id IN (SELECT d.id FROM channels d WHERE d.deleted_at IS NOT NULL)) IS NOT TRUE"
+    };
+}
 
 /// Whether the reader `$1` sees the task `t`; needs [`reports`].
 macro_rules! visible {
     () => {
-        "(t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
+        concat!(
+            in_sight!(),
+            " AND (t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
           OR t.channel_id IN (
               SELECT c.id FROM channels c WHERE c.kind = 'public'
               UNION ALL
               SELECT m.channel_id FROM channel_members m WHERE m.user_id = $1)
           OR (t.channel_id IS NULL
               AND (t.created_by = ANY(line.ids) OR t.assigned_to && line.ids)))"
+        )
     };
 }
 
-use {columns, reports, visible};
+use {columns, in_sight, reports, visible};
 
 /// What connects the reader `$1` with the task `$2`, in the order in which
 /// [`sight`] reads it.
@@ -72,7 +85,7 @@ macro_rules! lookup {
              FROM tasks t CROSS JOIN line
              LEFT JOIN channels c ON c.id = t.channel_id
              LEFT JOIN channel_members m ON m.channel_id = t.channel_id AND m.user_id = $1
-             WHERE t.id = $2 AND t.deleted_at ",
+             WHERE t.id = $2 AND c.deleted_at IS NULL AND t.deleted_at ",
             $deleted
         )
     };
@@ -90,6 +103,16 @@ const FIND: Sql = Sql::new(
 const LOCK: Sql = Sql::new(
     "tasks.lock",
     "SELECT channel_id FROM tasks WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+);
+
+/// The same for whoever may then lock those that wait for it: beside others of
+/// the kind, but not beside anybody who locks several tasks in another order.
+const LOCK_TURNING: Sql = Sql::new(
+    "tasks.lock_turning",
+    "SELECT t.channel_id
+     FROM (SELECT pg_advisory_xact_lock_shared(hashtextextended('task_dependencies', 3)) OFFSET 0) g
+     CROSS JOIN tasks t
+     WHERE t.id = $1 AND t.deleted_at IS NULL FOR UPDATE OF t",
 );
 
 const LOCK_DELETED: Sql = Sql::new(
@@ -125,6 +148,17 @@ const CONCERNED: Sql = Sql::new(
      SELECT id FROM up ORDER BY id",
 );
 
+const MEMBERS: Sql = Sql::new(
+    "tasks.members",
+    "SELECT user_id FROM channel_members WHERE channel_id = $1 ORDER BY user_id",
+);
+
+/// Nobody comes or goes while it is told who has lost sight.
+const HOLD_CHANNELS: Sql = Sql::new(
+    "tasks.hold_channels",
+    "SELECT id FROM channels WHERE id IN ($1, $2) ORDER BY id FOR SHARE",
+);
+
 /// Those of `$2` whom nothing connects with the task `$1` any more.
 const WITHOUT_SIGHT: Sql = Sql::new(
     "tasks.without_sight",
@@ -154,13 +188,17 @@ pub fn statements() -> Vec<&'static Sql> {
         &FIND,
         &LOCK,
         &LOCK_DELETED,
+        &LOCK_TURNING,
         &HOLD_MEMBERSHIP,
+        &MEMBERS,
+        &HOLD_CHANNELS,
         &ASSIGNABLE,
         &CONCERNED,
         &WITHOUT_SIGHT,
     ];
     all.extend(list::all());
-    for part in [change::ALL, dependency::ALL, talk::ALL] {
+    all.extend(search::all());
+    for part in [bulk::ALL, change::ALL, dependency::ALL, talk::ALL] {
         all.extend_from_slice(part);
     }
     all
@@ -184,6 +222,7 @@ pub(crate) async fn insert(tx: &mut Tx, t: &Task) -> Result<(), DbError> {
             &t.created_by,
             &t.created_at,
             &t.category_id,
+            &t.message_id,
         ],
     )
     .await?;
@@ -226,6 +265,11 @@ pub(crate) async fn lock(tx: &mut Tx, id: TaskId, reader: UserId) -> Result<bool
     lock_by(tx, &LOCK, id, reader).await
 }
 
+/// As [`lock`], for whoever may then lock those that wait for it.
+pub(crate) async fn lock_turning(tx: &mut Tx, id: TaskId, reader: UserId) -> Result<bool, DbError> {
+    lock_by(tx, &LOCK_TURNING, id, reader).await
+}
+
 async fn lock_by(
     tx: &mut Tx,
     sql: &'static Sql,
@@ -255,6 +299,23 @@ pub(crate) async fn concerned(tx: &mut Tx, users: &[UserId]) -> Result<Vec<UserI
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// The members of a channel.
+pub(crate) async fn members(tx: &mut Tx, channel: ChannelId) -> Result<Vec<UserId>, DbError> {
+    let rows = tx.rows(&MEMBERS, &[&channel]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Keeps the members of channels from changing until the end of the
+/// transaction.
+pub(crate) async fn hold_channels(
+    tx: &mut Tx,
+    one: Option<ChannelId>,
+    other: Option<ChannelId>,
+) -> Result<(), DbError> {
+    tx.rows(&HOLD_CHANNELS, &[&one, &other]).await?;
+    Ok(())
+}
+
 /// Those of `users` whom nothing connects with the task any more.
 pub(crate) async fn without_sight(
     tx: &mut Tx,
@@ -268,6 +329,7 @@ pub(crate) async fn without_sight(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+pub(crate) use bulk::{find_many, lock_many};
 pub(crate) use change::{restore, set_assignees, soft_delete, touch, update};
 pub(crate) use dependency::{
     Edge, add_dependencies, blockers, drop_dependencies, edges_from, flips, has_too_many,
@@ -275,7 +337,10 @@ pub(crate) use dependency::{
     relations, remove_dependencies, seen, show_dependencies,
 };
 pub(crate) use list::list;
-pub(crate) use talk::{insert_comment, list_comments, list_history};
+pub(crate) use search::fold;
+pub(crate) use talk::{
+    delete_comment, edit_comment, find_comment, insert_comment, list_comments, list_history,
+};
 
 fn task(row: &Row) -> Task {
     let (due, all_day): (Option<Timestamp>, bool) = (row.get(9), row.get(10));

@@ -1,5 +1,7 @@
 //! The HTTP door of tasks.
 
+mod comment;
+mod message;
 mod relation;
 
 use axum::extract::State;
@@ -14,17 +16,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::assignment::{self, Assignment};
-use crate::dependency;
 use crate::model::{Task, TaskId};
-use crate::service;
-use crate::view::{AssignTask, CreateTask, ListTasks, TaskView, UpdateTask};
+use crate::view::{AssignTask, BulkTasks, CreateTask, ListTasks, TaskList, TaskView, UpdateTask};
+use crate::{bulk, dependency, service};
 
 /// The routes of this crate.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create_task, list_tasks))
         .routes(routes!(get_task, put_task, patch_task))
+        .routes(routes!(update_tasks))
         .routes(routes!(assign_task))
+        .merge(comment::router())
+        .merge(message::router())
         .merge(relation::router())
 }
 
@@ -72,7 +76,7 @@ async fn list_tasks(
     Caller(ctx): Caller,
     Params(query): Params<ListTasks>,
 ) -> Result<Reply, Problem> {
-    let (filter, sort) = (query.filter(), query.order());
+    let (filter, sort) = (query.filter(zone(&ctx))?, query.order());
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     let mut db = app.db.read();
     let page = service::list(&mut db, &ctx, &filter, sort, query.cursor.as_deref(), limit).await?;
@@ -141,6 +145,26 @@ async fn update(
     let edit = body.into_edit(zone(ctx))?;
     write(app, ctx, Key::default(), async move |tx, ctx| {
         Ok(resource(&service::update_in(tx, ctx, id, version, edit.clone()).await?))
+    })
+    .await
+}
+
+/// Update many tasks
+///
+/// All of them or none, as one commit, in the order given. What is wrong with
+/// any of them is answered at once, each at `#/items/<n>/…`; 412 shows the first
+/// stale task in `current`.
+#[utoipa::path(post, path = "/api/tasks/bulk", operation_id = "update_tasks", tag = "Tasks",
+    request_body = BulkTasks, responses((status = 200, body = TaskList)))]
+async fn update_tasks(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    key: Key,
+    Body(body): Body<BulkTasks>,
+) -> Result<Reply, Problem> {
+    let items = body.into_items(zone(&ctx))?;
+    write(&app, &ctx, key, async move |tx, ctx| {
+        Ok(Reply::ok(&TaskList::of(&bulk::update_in(tx, ctx, &items).await?)))
     })
     .await
 }

@@ -1,23 +1,20 @@
 //! What one can do with tasks. Every door calls these functions.
 
-use sayso_access::{Ctx, UserId};
-use sayso_channels::service::require_member;
-use sayso_channels::{CategoryKind, category};
-use sayso_db::{Queries, Stream, Tx};
+use sayso_access::Ctx;
+use sayso_db::{Queries, Tx};
 use sayso_kernel::Fault;
-use sayso_kernel::fault::{INVALID, NOT_FOUND, Place, STALE};
+use sayso_kernel::fault::{INVALID, NOT_FOUND, STALE};
+use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page::{self, Page};
+use uuid::Uuid;
 
-use crate::assignment::check_assignees;
-use crate::dependency;
-use crate::error::CHANNEL_ARCHIVED;
-use crate::filter::{Sort, TaskFilter};
-use crate::history::Note;
+use crate::assignment::{each_once, named, unknown_assignees};
+use crate::filter::{self, Sort, TaskFilter};
 use crate::model::{Draft, Edit, Task, TaskId};
 use crate::policy::{self, Sight};
 use crate::status::Status;
 use crate::view::TaskView;
-use crate::{events, repo};
+use crate::{audience, edit, events, repo};
 
 /// Makes a task, in a channel the caller may write in or in none.
 ///
@@ -28,17 +25,40 @@ use crate::{events, repo};
 /// of, for an assignee who does not exist or does not see the channel, and for
 /// a category that does not exist.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Task, Fault> {
-    let actor = ctx.require_actor()?;
+    create_from_in(tx, ctx, draft, None).await
+}
+
+/// The same from a message, which is held.
+pub(crate) async fn create_from_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    draft: &Draft,
+    message_id: Option<Uuid>,
+) -> Result<Task, Fault> {
+    ctx.require_actor()?;
+    let mut wrong = Vec::new();
     if let Some(channel) = draft.channel_id {
-        let standing = require_member(tx, ctx, channel).await.map_err(named_in_body)?;
-        if standing.archived {
-            return Err(Fault::new(&CHANNEL_ARCHIVED));
-        }
+        edit::collect(&mut wrong, edit::enter(tx, ctx, channel).await)?;
     }
-    check_assignees(tx, "assignedTo", draft.channel_id, &draft.assigned_to).await?;
-    if let Some(category) = draft.category_id {
-        category::require_in(tx, category, CategoryKind::Task).await?;
+    // A channel that the caller may not know of must not tell who is in it.
+    if wrong.is_empty() {
+        let named = named("assignedTo", &draft.assigned_to);
+        wrong.extend(unknown_assignees(tx, draft.channel_id, &named).await?);
     }
+    edit::collect(&mut wrong, edit::check_category(tx, draft.category_id).await)?;
+    if !wrong.is_empty() {
+        return Err(Fault::new(&INVALID).with_all(wrong));
+    }
+    insert(tx, ctx, draft, message_id).await
+}
+
+/// Makes a task of a draft that was checked.
+async fn insert(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    draft: &Draft,
+    message_id: Option<Uuid>,
+) -> Result<Task, Fault> {
     let now = ctx.now();
     let task = Task {
         id: TaskId(ctx.new_id()),
@@ -52,9 +72,9 @@ pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Task, Fa
         tags: draft.tags.clone(),
         due: draft.due,
         blocked: false,
-        message_id: None,
+        message_id,
         metadata: draft.metadata.clone(),
-        created_by: actor.user_id,
+        created_by: ctx.require_actor()?.user_id,
         completed_at: None,
         created_at: now,
         updated_at: now,
@@ -62,29 +82,14 @@ pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Task, Fa
         revision: 1,
     };
     repo::insert(tx, &task).await?;
-    let audience = audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::created(&task, audience));
     Ok(task)
 }
 
-/// A channel that is named in a body and hidden from the caller is answered
-/// like one that does not exist: 422 at its place.
-fn named_in_body(fault: Fault) -> Fault {
-    if !fault.is(&NOT_FOUND) {
-        return fault;
-    }
-    let place = Place::Pointer("#/channelId".into());
-    Fault::new(&INVALID).with(place, "channel.unknown", "There is no such channel")
-}
-
-fn each_once(users: &[UserId]) -> Vec<UserId> {
-    let mut once = Vec::with_capacity(users.len());
-    for user in users {
-        if !once.contains(user) {
-            once.push(*user);
-        }
-    }
-    once
+/// Whether there is such a task, whoever asks.
+pub(crate) async fn exists(tx: &mut Tx, id: TaskId) -> Result<bool, Fault> {
+    Ok(repo::find(tx, id).await?.is_some())
 }
 
 /// A task that the caller sees.
@@ -100,6 +105,9 @@ pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: TaskId) -> Result<Task, F
 }
 
 /// The tasks that the caller sees, decided in the query.
+///
+/// # Errors
+/// 422 for a foreign cursor, and for a search of too many words.
 pub async fn list(
     db: &mut impl Queries,
     ctx: &Ctx,
@@ -111,22 +119,45 @@ pub async fn list(
     let reader = ctx.require_actor()?.user_id;
     let question = format!("tasks {filter:?} {sort:?}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
-    let rows = repo::list(db, reader, filter, sort, ctx.now(), after, limit).await?;
+    let matcher = match filter.search.as_deref() {
+        Some(search) => Some(matcher(db, search).await?),
+        None => None,
+    };
+    if matcher.as_ref().is_some_and(|matcher| matcher.parts.is_empty()) {
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
+    let order = (sort, ctx.now());
+    let rows = repo::list(db, reader, filter, matcher.as_ref(), order, after, limit).await?;
     let page = Page::of(rows, limit, &question, |(task, key)| (key.clone(), task.id.0));
     Ok(page.map(|(task, _)| task))
 }
 
+/// What a search asks of the texts.
+async fn matcher(db: &mut impl Queries, search: &str) -> Result<Matcher, Fault> {
+    let mut words = filter::words(search)?;
+    if !words.iter().all(|word| word.is_ascii()) {
+        words = repo::fold(db, &words).await?;
+    }
+    let groups = words.iter().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
+    let groups: Vec<Vec<String>> = groups.map(|word| vec![word]).collect();
+    Ok(Matcher::of(&groups, &[]))
+}
+
 /// Edits a task from the version the caller has read.
 ///
-/// Events: `task.updated` with the names of the changed fields; where it is
-/// finished or opened again, also of each task that waits for it and thereby
-/// flips `blocked`. An edit that changes nothing leaves version and log as they
+/// Events: `task.updated` with the names of the changed fields, `task.assigned`
+/// where its assignees change; where it is finished or opened again, also
+/// `task.updated` of each task that waits for it and thereby flips `blocked`;
+/// where it is moved or people are unassigned, `task.gone` to those who lose
+/// sight of it. An edit that changes nothing leaves version and log as they
 /// are.
 ///
 /// # Errors
 /// 403, 404; 409 `task.blocked` for finishing a task that waits for others, if
-/// no reason is given; 412 with the present state when the version is not the
-/// present one; 422 for a category that does not exist.
+/// no reason is given, and `task.channel_archived`; 412 with the present state
+/// when the version is not the present one; 422 for a channel, a category or an
+/// assignee that does not exist or is hidden, and for an assignee who would not
+/// see the task.
 pub async fn update_in(
     tx: &mut Tx,
     ctx: &Ctx,
@@ -134,56 +165,11 @@ pub async fn update_in(
     version: i32,
     edit: Edit,
 ) -> Result<Task, Fault> {
-    let (before, sight) = locked(tx, ctx, id).await?;
-    policy::update(ctx.require_actor()?.role, &sight).require()?;
-    if before.version != version {
-        return Err(stale(&before));
-    }
-    let reason = edit.override_reason.clone();
-    let now = ctx.now();
-    let (mut after, mut fields) = edit.apply(&before, now);
-    if fields.is_empty() {
-        return Ok(before);
-    }
-    if let Some(category) = after.category_id.filter(|_| fields.contains(&"categoryId")) {
-        category::require_in(tx, category, CategoryKind::Task).await?;
-    }
-    let overrides = finishes_early(tx, &before, &after).await?;
-    if overrides && reason.is_none() {
-        return Err(dependency::blocked(tx, ctx, id).await?);
-    }
-    let was_closed = before.status.is_closed();
-    let turns = was_closed != after.status.is_closed();
-    if turns {
-        after.blocked = was_closed && repo::is_waiting(tx, id).await?;
-        if after.blocked != before.blocked {
-            fields.push("blocked");
-        }
-    }
-    after.updated_at = now;
-    let note = Note::of_edit(ctx, &before, &after, &fields);
-    let updated = repo::update(tx, &note, &after).await?;
-    let after = updated.ok_or_else(|| stale(&before))?;
-    let audience = audience(tx, &after).await?;
-    let fact = events::updated(&before, &after, &fields, audience);
-    tx.emit(match reason.filter(|_| overrides) {
-        Some(reason) => events::overridden(fact, &reason, &before, &after, &fields),
-        None => fact,
-    });
-    if turns {
-        let dependents = repo::lock_dependents(tx, id).await?;
-        dependency::refresh(tx, ctx, &dependents).await?;
-    }
-    Ok(after)
-}
-
-/// Whether an edit finishes a task that waits for others. One that was
-/// cancelled says nothing of that by itself.
-async fn finishes_early(tx: &mut Tx, before: &Task, after: &Task) -> Result<bool, Fault> {
-    if after.status != Status::Done || before.status == Status::Done {
-        return Ok(false);
-    }
-    Ok(before.blocked || (before.status.is_closed() && repo::is_waiting(tx, before.id).await?))
+    let found = match edit.status {
+        Some(_) => locked_to_turn(tx, ctx, id).await?,
+        None => locked(tx, ctx, id).await?,
+    };
+    edit::apply_in(tx, ctx, found, version, edit).await
 }
 
 /// 412 with the task as it is now.
@@ -199,23 +185,36 @@ pub(crate) fn stale(current: &Task) -> Fault {
 /// 404 where the caller may not know of it.
 pub(crate) async fn locked(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<(Task, Sight), Fault> {
     let reader = ctx.require_actor()?.user_id;
-    let absent = || Fault::new(&NOT_FOUND);
     if !repo::lock(tx, id, reader).await? {
-        return Err(absent());
+        return Err(Fault::new(&NOT_FOUND));
     }
-    let (task, sight) = repo::lookup(tx, id, reader).await?.ok_or_else(absent)?;
-    policy::view(&sight).require()?;
-    Ok((task, sight))
+    read_locked(tx, ctx, id).await
 }
 
-/// Who hears of a task: its channel; without one its creator, its assignees
-/// and everybody they report to.
-pub(crate) async fn audience(tx: &mut Tx, task: &Task) -> Result<Vec<Stream>, Fault> {
-    if let Some(channel) = task.channel_id {
-        return Ok(vec![sayso_channels::events::stream(channel)]);
+/// The same for whoever may have to lock, after it, those that wait for it.
+pub(crate) async fn locked_to_turn(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: TaskId,
+) -> Result<(Task, Sight), Fault> {
+    let reader = ctx.require_actor()?.user_id;
+    if !repo::lock_turning(tx, id, reader).await? {
+        return Err(Fault::new(&NOT_FOUND));
     }
-    let mut people = task.assigned_to.clone();
-    people.push(task.created_by);
-    let concerned = repo::concerned(tx, &people).await?;
-    Ok(concerned.into_iter().map(Stream::User).collect())
+    read_locked(tx, ctx, id).await
+}
+
+/// Reads a task that is locked.
+///
+/// # Errors
+/// 404 where the caller may not know of it.
+pub(crate) async fn read_locked(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: TaskId,
+) -> Result<(Task, Sight), Fault> {
+    let found = repo::lookup(tx, id, ctx.require_actor()?.user_id).await?;
+    let (task, sight) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    policy::view(&sight).require()?;
+    Ok((task, sight))
 }

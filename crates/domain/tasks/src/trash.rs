@@ -8,7 +8,7 @@ use sayso_kernel::fault::NOT_FOUND;
 use crate::dependency::{self, DependencyType};
 use crate::history::Note;
 use crate::model::{Task, TaskId};
-use crate::{events, policy, repo, service};
+use crate::{audience, events, policy, repo, service};
 
 /// Deletes a task. Its comments and history go out of sight with it, and so do
 /// its relations: what waited for it no longer does.
@@ -34,7 +34,7 @@ pub async fn delete_in(
     let note = Note::new(ctx, "deleted", Vec::new());
     let task = repo::soft_delete(tx, &note, id, ctx.now()).await?;
     repo::hide_dependencies(tx, id, ctx.now()).await?;
-    let audience = service::audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::deleted(&task, audience));
     dependency::refresh(tx, ctx, &dependents).await
 }
@@ -61,7 +61,7 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<Task, Faul
     let blocked = !before.status.is_closed() && repo::is_waiting(tx, id).await?;
     let note = Note::new(ctx, "restored", Vec::new());
     let task = repo::restore(tx, &note, id, blocked, ctx.now()).await?;
-    let audience = service::audience(tx, &task).await?;
+    let audience = audience::of(tx, &task).await?;
     tx.emit(events::restored(&task, audience));
     let dependents = repo::lock_dependents(tx, id).await?;
     dependency::refresh(tx, ctx, &dependents).await?;

@@ -1,29 +1,32 @@
 //! Tasks as JSON.
 
+mod body;
+mod bulk;
 mod list;
 mod relation;
 
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::{CategoryId, ChannelId};
-use sayso_kernel::{Fault, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use body::{
+    BulkItem, CreateTask, CreateTaskFromMessage, Override, SocketCreateTask, SocketEdit,
+    SocketUpdateTask, Tag, UpdateTask,
+};
+pub use bulk::{BulkTasks, TaskList};
 pub use list::ListTasks;
 pub use relation::{
     AddDependency, ChangeDependencies, CommentView, CreateComment, DependencyTypeInput, EntryView,
-    ListOfTask, RelationView, RemoveDependency,
+    ListOfTask, RelationView, RemoveDependency, UpdateComment,
 };
 
 use crate::assignment::Assignment;
 use crate::dependency::Relations;
-use crate::due::{self, Due};
-use crate::model::{Draft, Edit, Task, TaskId};
+use crate::model::{Task, TaskId};
 use crate::status::{Priority, Status};
-
-type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -77,150 +80,6 @@ impl From<PriorityInput> for Priority {
             PriorityInput::High => Self::High,
             PriorityInput::Urgent => Self::Urgent,
         }
-    }
-}
-
-/// A tag.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(min_length = 1, max_length = 50)]
-pub struct Tag(pub String);
-
-fn tags(tags: Vec<Tag>) -> Vec<String> {
-    let mut once: Vec<String> = Vec::with_capacity(tags.len());
-    for Tag(tag) in tags {
-        if !once.contains(&tag) {
-            once.push(tag);
-        }
-    }
-    once
-}
-
-/// The body of `POST /api/tasks`.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"title": "Order the venue", "priority": "high", "tags": ["party"],
-                          "dueDate": "2026-12-01"}))]
-pub struct CreateTask {
-    /// What is to be done, in a line.
-    #[schema(min_length = 1, max_length = 300)]
-    pub title: String,
-    /// What is to be done, at length.
-    #[schema(max_length = 20000)]
-    pub description: Option<String>,
-    /// The channel it belongs to.
-    pub channel_id: Option<ChannelId>,
-    /// Its category.
-    pub category_id: Option<CategoryId>,
-    /// How much it matters; medium if not said.
-    pub priority: Option<PriorityInput>,
-    /// Who is to do it.
-    #[serde(default)]
-    #[schema(max_items = 50)]
-    pub assigned_to: Vec<UserId>,
-    /// Its tags.
-    #[serde(default)]
-    #[schema(max_items = 20)]
-    pub tags: Vec<Tag>,
-    /// A date-time; or a date, which means the end of that day in the
-    /// creator's time zone.
-    pub due_date: Option<String>,
-    /// The client's own data.
-    #[schema(value_type = Option<Object>)]
-    pub metadata: Option<JsonObject>,
-}
-
-impl CreateTask {
-    /// The draft that the body describes, for a creator who lives in `zone`.
-    pub fn into_draft(self, zone: &str) -> Result<Draft, Fault> {
-        Ok(Draft {
-            title: self.title,
-            description: self.description.unwrap_or_default(),
-            channel_id: self.channel_id,
-            category_id: self.category_id,
-            priority: self.priority.map_or(Priority::Medium, Priority::from),
-            assigned_to: self.assigned_to,
-            tags: tags(self.tags),
-            due: self.due_date.map(|text| due_date(&text, zone)).transpose()?,
-            metadata: self.metadata.unwrap_or_default().into(),
-        })
-    }
-}
-
-fn due_date(text: &str, zone: &str) -> Result<Due, Fault> {
-    due::parse(text, zone).ok_or_else(|| {
-        Fault::at_pointer("#/dueDate", "field.format", "must be a date or a date-time with offset")
-    })
-}
-
-/// The body of `PUT` and `PATCH /api/tasks/{id}`: absent is unchanged, null is
-/// cleared.
-#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({"status": "done", "version": 3}))]
-pub struct UpdateTask {
-    /// The version that is edited; or send it with `If-Match`.
-    #[schema(minimum = 1)]
-    pub version: Option<i32>,
-    /// What is to be done, in a line.
-    #[schema(min_length = 1, max_length = 300)]
-    pub title: Option<String>,
-    /// What is to be done, at length.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 20000)]
-    pub description: Patch<String>,
-    /// How far it is.
-    pub status: Option<StatusInput>,
-    /// Its category; null for none.
-    #[serde(default)]
-    #[schema(value_type = Option<CategoryId>)]
-    pub category_id: Patch<CategoryId>,
-    /// How much it matters.
-    pub priority: Option<PriorityInput>,
-    /// All its tags.
-    #[schema(max_items = 20)]
-    pub tags: Option<Vec<Tag>>,
-    /// A date-time; or a date, which means the end of that day in the editor's
-    /// time zone.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    pub due_date: Patch<String>,
-    /// A merge patch of the client's own data (RFC 7396).
-    #[schema(value_type = Option<Object>)]
-    pub metadata: Option<JsonObject>,
-    /// Finishes a task that waits for others.
-    #[serde(rename = "override")]
-    pub overriding: Option<Override>,
-}
-
-/// Why a task is finished although it waits for others; kept in the audit.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Override {
-    /// The reason.
-    #[schema(min_length = 1, max_length = 500)]
-    pub reason: String,
-}
-
-impl UpdateTask {
-    /// The edit that the body describes, by an editor who lives in `zone`.
-    pub fn into_edit(self, zone: &str) -> Result<Edit, Fault> {
-        let due = match self.due_date {
-            Patch::Keep => Patch::Keep,
-            Patch::Clear => Patch::Clear,
-            Patch::Set(text) => Patch::Set(due_date(&text, zone)?),
-        };
-        Ok(Edit {
-            title: self.title,
-            description: self.description,
-            status: self.status.map(Status::from),
-            category_id: self.category_id,
-            priority: self.priority.map(Priority::from),
-            tags: self.tags.map(tags),
-            due,
-            metadata: self.metadata.map(Into::into),
-            override_reason: self.overriding.map(|overriding| overriding.reason),
-        })
     }
 }
 

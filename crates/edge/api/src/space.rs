@@ -1,8 +1,11 @@
 //! The URL space on one screen.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use sayso_auth::{AuthState, Refusals};
+use sayso_search::TrashState;
 use sayso_users::UserState;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,12 +22,15 @@ pub struct ApiParts {
     pub ops: OpsState,
     /// Who was refused what.
     pub refusals: Refusals,
+    /// How long deleted things are kept.
+    pub trash_kept: Duration,
 }
 
 /// All routes behind the check of the bearer token, and their document.
 pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
     let app = parts.auth.app.clone();
     let users = UserState { app: app.clone(), hasher: parts.auth.hasher.clone() };
+    let trash = TrashState { app: app.clone(), kept: parts.trash_kept };
     let (routes, mut document) = OpenApiRouter::with_openapi(openapi::head())
         .merge(sayso_auth::routes::router(parts.auth.clone()))
         .merge(sayso_users::routes::router(users))
@@ -33,6 +39,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_tasks::routes::router())
         .merge(sayso_search::routes::router())
         .merge(events::router())
+        .merge(sayso_search::routes::trash_router(trash))
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();

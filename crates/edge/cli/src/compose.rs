@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::doors;
 use crate::storage::Storage;
+use crate::{doors, trash};
 
 /// Batches that the follower of the leader's own process may be behind before
 /// it has to read the log.
@@ -123,6 +123,9 @@ async fn start_on(
     background.spawn(async move { sockets.run(stop).await });
     let metrics = MetricsText::install();
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
+    let (kept, every) = (trash::kept(settings), settings.trash.purge_every_secs);
+    let rhythm = (kept, Duration::from_secs(every));
+    background.spawn(trash::run(app.clone(), rhythm, stop_background.clone()));
     let readiness = Readiness::default();
     let ops = OpsState {
         db: app.db.clone(),
@@ -136,7 +139,7 @@ async fn start_on(
     // Among the servers: what they noted last is written before the log stops.
     let AppState { db, clock, random, .. } = app.clone();
     servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
-    let api = ApiParts { auth: auth.clone(), ops, refusals };
+    let api = ApiParts { auth: auth.clone(), ops, refusals, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
     let parts = Parts { readiness, gateway, servers, stop_serving, background, stop_background };

@@ -9,3 +9,4 @@ mod greeting;
 mod repo;
 mod scale;
 mod storage;
+mod trash;

@@ -69,6 +69,10 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (15, "0015_talk"),
+    (16, "0016_threads"),
+    (19, "0019_trash"),
+    (20, "0020_trash_indexes"),
     (21, "0021_socket_positions"),
 ];
 

@@ -2,9 +2,9 @@
 
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Row, Sql};
+use sayso_kernel::matcher::{Matcher, Way};
 use uuid::Uuid;
 
-use crate::matcher::{Matcher, Way};
 use crate::model::{Bounds, Findings, Found, Kind, RANKED_MAX, SCANNED_MAX};
 
 /// Names the types of all parameters, so that a statement may leave some
@@ -121,7 +121,9 @@ const TASKS: [&Sql; 4] = ways!(
     "tasks",
     "tasks",
     "FROM tasks n WHERE n.deleted_at IS NULL ORDER BY n.created_at DESC, n.id DESC",
-    "(x.created_by = $1 OR x.assigned_to @> ARRAY[$1]
+    // What stands in a deleted channel went out of sight with it.
+    "(x.channel_id IN (SELECT d.id FROM channels d WHERE d.deleted_at IS NOT NULL)) IS NOT TRUE
+     AND (x.created_by = $1 OR x.assigned_to @> ARRAY[$1]
       OR x.channel_id IN (SELECT c.id FROM channels c WHERE c.kind = 'public'
                           UNION ALL SELECT channel_id FROM mine)
       OR (x.channel_id IS NULL AND (x.created_by = ANY ((SELECT ids FROM line)::uuid[])

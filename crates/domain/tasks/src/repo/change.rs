@@ -34,7 +34,8 @@ const UPDATE: Sql = noted!(
     "UPDATE tasks t
      SET title = $7, description = $8, status = $9, priority = $10, tags = $11, due_date = $12,
          due_all_day = $13, metadata = $14, completed_at = $15, updated_at = $16,
-         category_id = $17, blocked = $18, version = t.version + 1, revision = t.revision + 1
+         category_id = $17, blocked = $18, channel_id = $19, assigned_to = $20,
+         version = t.version + 1, revision = t.revision + 1
      WHERE t.id = $5 AND t.version = $6"
 );
 
@@ -87,7 +88,7 @@ fn locked(row: Option<Row>) -> Task {
 /// Writes an edited task if it still has the version it was edited from.
 pub(crate) async fn update(tx: &mut Tx, note: &Note, t: &Task) -> Result<Option<Task>, DbError> {
     let (due, all_day) = (t.due.map(|due| due.at), t.due.is_some_and(|due| due.all_day));
-    let own: [Param<'_>; 14] = [
+    let own: [Param<'_>; 16] = [
         &t.id,
         &t.version,
         &t.title,
@@ -102,6 +103,8 @@ pub(crate) async fn update(tx: &mut Tx, note: &Note, t: &Task) -> Result<Option<
         &t.updated_at,
         &t.category_id,
         &t.blocked,
+        &t.channel_id,
+        &t.assigned_to,
     ];
     Ok(noted(tx, &UPDATE, note, &own).await?.as_ref().map(task))
 }

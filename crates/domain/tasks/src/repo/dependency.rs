@@ -5,7 +5,7 @@ use sayso_access::{Ctx, UserId};
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use uuid::Uuid;
 
-use super::{columns, reports, task, visible};
+use super::{columns, in_sight, reports, task, visible};
 use crate::dependency::{DependencyType, Neighbour, Relation};
 use crate::model::{Task, TaskId};
 use crate::status::Status;

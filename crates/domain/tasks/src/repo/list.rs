@@ -8,17 +8,20 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Sql};
+use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page;
 use uuid::Uuid;
 
-use super::{columns, reports, task};
+use super::{columns, in_sight, reports, search, task};
 use crate::filter::{Sort, SortKey, TaskFilter};
 use crate::model::Task;
 
-/// Who sees `t`, and what all filters say.
+/// Who sees `t`, and what all filters but the search say.
 macro_rules! fits {
     () => {
-        "(t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
+        concat!(
+            in_sight!(),
+            " AND (t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
                OR t.channel_id IN (
                    SELECT c.id FROM channels c WHERE c.kind = 'public'
                    UNION ALL
@@ -39,6 +42,7 @@ macro_rules! fits {
                coalesce(t.due_date < $11, false) AND t.status NOT IN ('done', 'cancelled')))
           AND ($12::boolean IS NULL OR t.blocked = $12)
           AND ($13::timestamptz IS NULL OR t.updated_at >= $13)"
+        )
     };
 }
 
@@ -175,6 +179,8 @@ macro_rules! chosen {
     };
 }
 
+pub(super) use fits;
+
 type Orders = [[&'static Sql; 2]; 5];
 
 const OF_ALL: Orders = orders!("tasks.list", "tasks");
@@ -246,7 +252,7 @@ fn list_sql(filter: &TaskFilter, sort: Sort, now: Timestamp) -> &'static Sql {
         OF_ALL
     };
     let key = match sort.key {
-        SortKey::CreatedAt => 0,
+        SortKey::CreatedAt | SortKey::Relevance => 0,
         SortKey::UpdatedAt => 1,
         SortKey::DueDate => 2,
         SortKey::Priority => 3,
@@ -262,6 +268,7 @@ fn beginning(sort: Sort) -> (String, Uuid) {
         (SortKey::Priority, true) => "32767",
         (SortKey::Title, false) => "",
         (SortKey::Title, true) => "\u{10ffff}\u{10ffff}",
+        (SortKey::Relevance, _) => "2147483647",
         (_, false) => "-infinity",
         (_, true) => "infinity",
     };
@@ -274,8 +281,8 @@ pub(crate) async fn list(
     db: &mut impl Queries,
     reader: UserId,
     filter: &TaskFilter,
-    sort: Sort,
-    now: Timestamp,
+    matcher: Option<&Matcher>,
+    (sort, now): (Sort, Timestamp),
     after: Option<(String, Uuid)>,
     limit: u32,
 ) -> Result<Vec<(Task, String)>, DbError> {
@@ -283,31 +290,35 @@ pub(crate) async fn list(
         filter.status.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
     let priority: Option<Vec<i16>> =
         filter.priority.as_ref().map(|all| all.iter().map(|priority| priority.rank()).collect());
+    let sort = if matcher.is_none() && sort == Sort::RELEVANCE { Sort::default() } else { sort };
     let (key, id) = after.unwrap_or_else(|| beginning(sort));
     let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
-    let rows = db
-        .rows(
-            list_sql(filter, sort, now),
-            &[
-                &reader,
-                &filter.assigned_to,
-                &status,
-                &priority,
-                &filter.due_from,
-                &filter.due_to,
-                &filter.channel_id,
-                &filter.tags,
-                &filter.created_by,
-                &filter.overdue,
-                &now,
-                &filter.blocked,
-                &filter.updated_since,
-                &key,
-                &id,
-                &limit,
-                &filter.category_id,
-            ],
-        )
-        .await?;
+    let mut params: Vec<&(dyn postgres_types::ToSql + Sync)> = vec![
+        &reader,
+        &filter.assigned_to,
+        &status,
+        &priority,
+        &filter.due_from,
+        &filter.due_to,
+        &filter.channel_id,
+        &filter.tags,
+        &filter.created_by,
+        &filter.overdue,
+        &now,
+        &filter.blocked,
+        &filter.updated_since,
+        &key,
+        &id,
+        &limit,
+        &filter.category_id,
+    ];
+    let sql = match matcher {
+        Some(m) => {
+            params.extend_from_slice(&[&m.key, &m.second, &m.must, &m.parts, &m.words]);
+            search::statement(m.way, sort)
+        }
+        None => list_sql(filter, sort, now),
+    };
+    let rows = db.rows(sql, &params).await?;
     Ok(rows.iter().map(|row| (task(row), row.get(20))).collect())
 }

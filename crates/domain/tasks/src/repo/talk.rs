@@ -5,7 +5,7 @@ use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use sayso_kernel::page;
 use uuid::Uuid;
 
-use crate::comment::Comment;
+use crate::comment::{Comment, CommentId};
 use crate::history::Entry;
 use crate::model::TaskId;
 
@@ -15,14 +15,51 @@ const INSERT_COMMENT: Sql = Sql::new(
      VALUES ($1, $2, $3, $4, $5, $5)",
 );
 
+/// The columns of a comment, in the order in which [`comment`] reads them.
+macro_rules! columns {
+    () => {
+        "c.id, c.task_id, c.author_id, c.content, c.edited_at, c.created_at, c.updated_at, \
+         c.version, c.revision"
+    };
+}
+
 const LIST_COMMENTS: Sql = Sql::new(
     "task_comments.list",
-    "SELECT c.id, c.task_id, c.author_id, c.content, c.edited_at, c.created_at, c.updated_at,
-            c.version, c.revision
-     FROM task_comments c
-     WHERE c.task_id = $1 AND c.deleted_at IS NULL
-       AND ($2::timestamptz IS NULL OR (c.created_at, c.id) < ($2, $3))
-     ORDER BY c.created_at DESC, c.id DESC LIMIT $4",
+    concat!(
+        "SELECT ",
+        columns!(),
+        " FROM task_comments c
+         WHERE c.task_id = $1 AND c.deleted_at IS NULL
+           AND ($2::timestamptz IS NULL OR (c.created_at, c.id) < ($2, $3))
+         ORDER BY c.created_at DESC, c.id DESC LIMIT $4"
+    ),
+);
+
+const FIND_COMMENT: Sql = Sql::new(
+    "task_comments.find",
+    concat!(
+        "SELECT ",
+        columns!(),
+        " FROM task_comments c WHERE c.id = $1 AND c.task_id = $2 AND c.deleted_at IS NULL"
+    ),
+);
+
+const EDIT_COMMENT: Sql = Sql::new(
+    "task_comments.edit",
+    concat!(
+        "UPDATE task_comments c
+         SET content = $2, edited_at = $3, updated_at = $3, version = c.version + 1,
+             revision = c.revision + 1
+         WHERE c.id = $1 RETURNING ",
+        columns!()
+    ),
+);
+
+const DELETE_COMMENT: Sql = Sql::new(
+    "task_comments.delete",
+    "UPDATE task_comments
+     SET deleted_at = $2, updated_at = $2, version = version + 1, revision = revision + 1
+     WHERE id = $1",
 );
 
 const LIST_HISTORY: Sql = Sql::new(
@@ -33,7 +70,14 @@ const LIST_HISTORY: Sql = Sql::new(
 );
 
 /// The statements of this file.
-pub(super) const ALL: &[&Sql] = &[&INSERT_COMMENT, &LIST_COMMENTS, &LIST_HISTORY];
+pub(super) const ALL: &[&Sql] = &[
+    &INSERT_COMMENT,
+    &LIST_COMMENTS,
+    &FIND_COMMENT,
+    &EDIT_COMMENT,
+    &DELETE_COMMENT,
+    &LIST_HISTORY,
+];
 
 pub(crate) async fn insert_comment(tx: &mut Tx, c: &Comment) -> Result<(), DbError> {
     let params: [&(dyn postgres_types::ToSql + Sync); 5] =
@@ -52,7 +96,40 @@ pub(crate) async fn list_comments(
     let (at, last) = after.unzip();
     let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
     let rows = db.rows(&LIST_COMMENTS, &[&id, &at, &last, &limit]).await?;
-    let comment = |row: &Row| Comment {
+    Ok(rows.iter().map(comment).collect())
+}
+
+/// A comment of a task.
+pub(crate) async fn find_comment(
+    db: &mut impl Queries,
+    task: TaskId,
+    id: CommentId,
+) -> Result<Option<Comment>, DbError> {
+    Ok(db.row(&FIND_COMMENT, &[&id, &task]).await?.as_ref().map(comment))
+}
+
+/// Writes the new text of a comment whose task is locked.
+pub(crate) async fn edit_comment(
+    tx: &mut Tx,
+    id: CommentId,
+    content: &str,
+    now: Timestamp,
+) -> Result<Comment, DbError> {
+    let row = tx.row(&EDIT_COMMENT, &[&id, &content, &now]).await?;
+    Ok(comment(&row.expect("a comment of a locked task is still there")))
+}
+
+pub(crate) async fn delete_comment(
+    tx: &mut Tx,
+    id: CommentId,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.rows(&DELETE_COMMENT, &[&id, &now]).await?;
+    Ok(())
+}
+
+fn comment(row: &Row) -> Comment {
+    Comment {
         id: row.get(0),
         task_id: row.get(1),
         author_id: row.get(2),
@@ -62,8 +139,7 @@ pub(crate) async fn list_comments(
         updated_at: row.get(6),
         version: row.get(7),
         revision: row.get(8),
-    };
-    Ok(rows.iter().map(comment).collect())
+    }
 }
 
 /// The history of a task, newest first; one more than `limit`.

@@ -1,5 +1,4 @@
-//! The HTTP door of what belongs to a task: relations, comments, history, and
-//! the trash.
+//! The HTTP door of what belongs to a task: relations, history, and the trash.
 
 use axum::extract::State;
 use sayso_kernel::page::LIMIT_DEFAULT;
@@ -10,15 +9,12 @@ use utoipa_axum::routes;
 use super::with_relations;
 use crate::dependency::{self, DependencyChange};
 use crate::model::TaskId;
-use crate::view::{
-    ChangeDependencies, CommentView, CreateComment, EntryView, ListOfTask, TaskView,
-};
-use crate::{comment, history, trash};
+use crate::view::{ChangeDependencies, EntryView, ListOfTask, TaskView};
+use crate::{history, trash};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(change_task_dependencies))
-        .routes(routes!(create_task_comment, list_task_comments))
         .routes(routes!(list_task_history))
         .routes(routes!(delete_task))
         .routes(routes!(restore_task))
@@ -46,41 +42,6 @@ async fn change_task_dependencies(
         with_relations(tx, ctx, &task).await
     })
     .await
-}
-
-/// Comment on a task
-#[utoipa::path(post, path = "/api/tasks/{id}/comments", operation_id = "create_task_comment",
-    tag = "Tasks", params(("id" = TaskId, Path, description = "The task")),
-    request_body = CreateComment, responses((status = 201, body = CommentView)))]
-async fn create_task_comment(
-    State(app): State<AppState>,
-    Caller(ctx): Caller,
-    PathId(id): PathId<TaskId>,
-    key: Key,
-    Body(body): Body<CreateComment>,
-) -> Result<Reply, Problem> {
-    write(&app, &ctx, key, async move |tx, ctx| {
-        let made = comment::add_in(tx, ctx, id, &body.content).await?;
-        let location = format!("/api/tasks/{id}/comments");
-        Ok(Reply::created(&location, &CommentView::of(&made), made.version))
-    })
-    .await
-}
-
-/// List the comments of a task, newest first
-#[utoipa::path(get, path = "/api/tasks/{id}/comments", operation_id = "list_task_comments",
-    tag = "Tasks", params(("id" = TaskId, Path, description = "The task"), ListOfTask),
-    responses((status = 200, body = sayso_web::PageBody<CommentView>)))]
-async fn list_task_comments(
-    State(app): State<AppState>,
-    Caller(ctx): Caller,
-    PathId(id): PathId<TaskId>,
-    Params(query): Params<ListOfTask>,
-) -> Result<Reply, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
-    let mut db = app.db.read();
-    let page = comment::list(&mut db, &ctx, id, query.cursor.as_deref(), limit).await?;
-    Ok(Reply::page(page.map(|comment| CommentView::of(&comment))))
 }
 
 /// List what was changed in a task, newest first

@@ -1,15 +1,29 @@
 //! The query of a list of tasks.
 
-use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::{CategoryId, ChannelId};
+use sayso_kernel::Fault;
 use serde::Deserialize;
 use utoipa::IntoParams;
+use utoipa::openapi::schema::{
+    KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
 use uuid::Uuid;
 
 use super::{PriorityInput, StatusInput};
+use crate::due;
 use crate::filter::{Sort, TaskFilter};
 use crate::status::{Priority, Status};
+
+/// A date-time or a date.
+fn moment() -> Schema {
+    let text = |format| {
+        let format = SchemaFormat::KnownFormat(format);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format))
+    };
+    let forms = OneOfBuilder::new().item(text(KnownFormat::DateTime));
+    Schema::OneOf(forms.item(text(KnownFormat::Date)).build())
+}
 
 /// The query of `GET /api/tasks`.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -24,12 +38,13 @@ pub struct ListTasks {
     /// Of any of these priorities.
     #[param(inline)]
     pub priority: Option<Vec<PriorityInput>>,
-    /// Due at this moment or later.
-    #[param(value_type = Option<String>, format = DateTime)]
-    pub due_from: Option<Timestamp>,
-    /// Due before this moment.
-    #[param(value_type = Option<String>, format = DateTime)]
-    pub due_to: Option<Timestamp>,
+    /// Due at this moment or later; a date is the beginning of that day in the
+    /// caller's time zone.
+    #[param(schema_with = moment)]
+    pub due_from: Option<String>,
+    /// Due before this moment; a date likewise, so that day is not in it.
+    #[param(schema_with = moment)]
+    pub due_to: Option<String>,
     /// In this channel.
     pub channel_id: Option<Uuid>,
     /// In this category.
@@ -43,13 +58,18 @@ pub struct ListTasks {
     /// Waiting for another task, or not.
     pub blocked: Option<bool>,
     /// Changed at this moment or later.
-    #[param(value_type = Option<String>, format = DateTime)]
-    pub updated_since: Option<Timestamp>,
+    #[param(schema_with = moment)]
+    pub updated_since: Option<String>,
+    /// Words, beginnings or parts of words, all of which are in title or
+    /// description; without regard to case and accents. Looked at are the
+    /// newest 2,000 matches, the best first unless sorted.
+    #[param(min_length = 1, max_length = 256)]
+    pub search: Option<String>,
     /// Whether to show what each task depends on, and what depends on it.
     pub dependencies: Option<bool>,
     /// `createdAt`, `updatedAt`, `dueDate`, `priority` or `title`; `-` in front
-    /// descends.
-    #[param(pattern = "^-?(createdAt|updatedAt|dueDate|priority|title)$", default = "-createdAt")]
+    /// descends. If not said, the newest first; with `search`, the best.
+    #[param(pattern = "^-?(createdAt|updatedAt|dueDate|priority|title)$")]
     pub sort: Option<String>,
     /// Entries in the page.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -59,11 +79,18 @@ pub struct ListTasks {
 }
 
 impl ListTasks {
-    /// The filter that the query describes.
-    #[must_use]
-    pub fn filter(&self) -> TaskFilter {
+    /// The filter that the query describes, of a caller who lives in `zone`.
+    ///
+    /// # Errors
+    /// 422 for a date that there is not.
+    pub fn filter(&self, zone: &str) -> Result<TaskFilter, Fault> {
+        let moment = |name: &str, text: &Option<String>| {
+            let Some(text) = text else { return Ok(None) };
+            let wrong = || Fault::at_parameter(name, "field.format", "is no date or date-time");
+            due::bound(text, zone).map(Some).ok_or_else(wrong)
+        };
         let ids = |ids: &Vec<Uuid>| ids.iter().copied().map(UserId).collect();
-        TaskFilter {
+        Ok(TaskFilter {
             assigned_to: self.assigned_to.as_ref().map(ids),
             status: self
                 .status
@@ -73,21 +100,23 @@ impl ListTasks {
                 .priority
                 .as_ref()
                 .map(|all| all.iter().map(|priority| Priority::from(*priority)).collect()),
-            due_from: self.due_from,
-            due_to: self.due_to,
+            due_from: moment("dueFrom", &self.due_from)?,
+            due_to: moment("dueTo", &self.due_to)?,
             channel_id: self.channel_id.map(ChannelId),
             category_id: self.category_id.map(CategoryId),
             tags: self.tags.clone(),
             created_by: self.created_by.map(UserId),
             overdue: self.overdue,
             blocked: self.blocked,
-            updated_since: self.updated_since,
-        }
+            updated_since: moment("updatedSince", &self.updated_since)?,
+            search: self.search.clone(),
+        })
     }
 
     /// The order that the query asks for.
     #[must_use]
     pub fn order(&self) -> Sort {
-        self.sort.as_deref().and_then(Sort::parse).unwrap_or_default()
+        let unsorted = if self.search.is_some() { Sort::RELEVANCE } else { Sort::default() };
+        self.sort.as_deref().and_then(Sort::parse).unwrap_or(unsorted)
     }
 }

@@ -125,6 +125,19 @@ pub struct CreateComment {
     pub content: String,
 }
 
+/// The body of `PUT` and `PATCH /api/tasks/{id}/comments/{commentId}`.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"content": "The printer needs three more days.", "version": 1}))]
+pub struct UpdateComment {
+    /// The version that is edited; or send it with `If-Match`.
+    #[schema(minimum = 1)]
+    pub version: Option<i32>,
+    /// What is said.
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 10000)]
+    pub content: Option<String>,
+}
+
 /// Where in a list belonging to a task.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -3,8 +3,9 @@
 use sayso_access::{Actor, Ctx, Role, UserId};
 use sayso_channels::model::{ChannelKind, Draft as ChannelDraft};
 use sayso_channels::{ChannelId, MemberRole};
-use sayso_kernel::Fault;
+use sayso_kernel::{Fault, Patch};
 use sayso_tasks::assignment::{self, Assignment};
+use sayso_tasks::bulk::{self, Item};
 use sayso_tasks::comment::{self, Comment};
 use sayso_tasks::dependency::{self, DependencyChange, DependencyType};
 use sayso_tasks::model::{Draft, Edit};
@@ -12,7 +13,7 @@ use sayso_tasks::status::{Priority, Status};
 use sayso_tasks::{Task, TaskId, service, trash};
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
 use sayso_users::{Credential, Email, Invitation, NewUser};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A company in a database of its own.
 pub struct Company {
@@ -23,9 +24,13 @@ pub struct Company {
 
 impl Company {
     pub async fn new() -> Self {
+        Self::seeded(1).await
+    }
+
+    pub async fn seeded(seed: u64) -> Self {
         let database = TestDatabase::new().await;
         let node = Node::start(database.db());
-        Self { database, stage: TestCtx::new(), node }
+        Self { database, stage: TestCtx::seeded(seed), node }
     }
 
     pub async fn person(&self, name: &str, role: Role, manager: Option<&Actor>) -> Actor {
@@ -124,6 +129,31 @@ impl Company {
         work.await
     }
 
+    pub async fn recomment(
+        &self,
+        actor: &Actor,
+        comment: &Comment,
+        version: i32,
+        text: &str,
+    ) -> Result<Comment, Fault> {
+        let (ctx, text) = (self.stage.as_actor(actor), text.to_owned());
+        let ids = (comment.task_id, comment.id);
+        let work = self.database.db().transaction(&ctx, async move |tx, ctx| {
+            comment::edit_in(tx, ctx, ids, version, Some(&text)).await
+        });
+        work.await
+    }
+
+    pub async fn uncomment(&self, actor: &Actor, comment: &Comment) -> Result<(), Fault> {
+        let ctx = self.stage.as_actor(actor);
+        let ids = (comment.task_id, comment.id);
+        let work = self
+            .database
+            .db()
+            .transaction(&ctx, async move |tx, ctx| comment::delete_in(tx, ctx, ids, None).await);
+        work.await
+    }
+
     pub async fn delete(&self, actor: &Actor, id: TaskId) -> Result<(), Fault> {
         delete(self.database.db(), &self.stage.as_actor(actor), id).await
     }
@@ -135,6 +165,29 @@ impl Company {
             .db()
             .transaction(&ctx, async move |tx, ctx| trash::restore_in(tx, ctx, id).await);
         work.await
+    }
+
+    pub async fn bulk(&self, actor: &Actor, items: Vec<Item>) -> Result<Vec<Task>, Fault> {
+        bulk(self.database.db(), &self.stage.as_actor(actor), items).await
+    }
+
+    /// All events in the log, in order.
+    pub async fn events(&self) -> Vec<Heard> {
+        judge::settle(self.database.db()).await;
+        let sql = "SELECT type, streams, data::text, change::text FROM event_log
+                   WHERE cardinality(streams) > 0 ORDER BY position";
+        let rows = self.database.app().await.query(sql, &[]).await.expect("the log can be read");
+        let json = |text: Option<String>| {
+            text.map_or(Value::Null, |text| serde_json::from_str(&text).expect("JSON"))
+        };
+        rows.iter()
+            .map(|row| Heard {
+                kind: row.get(0),
+                streams: row.get(1),
+                data: json(row.get(2)),
+                change: json(row.get(3)),
+            })
+            .collect()
     }
 
     /// Rows in which the invariants of relations do not hold, in words.
@@ -164,6 +217,29 @@ impl Company {
         judge::assert_settled(self.database.db()).await;
         self.node.stop().await;
     }
+}
+
+/// An event as the log has it.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub kind: String,
+    pub streams: Vec<String>,
+    pub data: Value,
+    pub change: Value,
+}
+
+pub async fn bulk(db: &sayso_db::Db, ctx: &Ctx, items: Vec<Item>) -> Result<Vec<Task>, Fault> {
+    let work = db.transaction(ctx, async move |tx, ctx| bulk::update_in(tx, ctx, &items).await);
+    work.await
+}
+
+pub fn item(id: TaskId, version: i32, edit: Edit) -> Item {
+    Item { id, version, edit }
+}
+
+pub fn moved_to(channel: Option<ChannelId>) -> Edit {
+    let channel_id = channel.map_or(Patch::Clear, Patch::Set);
+    Edit { channel_id, ..Edit::default() }
 }
 
 pub async fn update(

@@ -1,8 +1,13 @@
 //! Tasks on a real database: who sees and changes what, what each write leaves
 //! in the log, and what happens when many write at once.
 
+mod bulk;
 mod company;
+mod lists;
+mod messages;
+mod moving;
 mod relations;
+mod state;
 mod together;
 mod trash;
 

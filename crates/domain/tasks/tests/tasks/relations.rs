@@ -3,7 +3,7 @@
 use sayso_access::Role;
 use sayso_channels::model::ChannelKind;
 use sayso_kernel::Kind;
-use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND};
+use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND, STALE};
 use sayso_tasks::dependency::{self, DependencyChange, DependencyType};
 use sayso_tasks::error::{BLOCKED, DEPENDENCY_CIRCLE};
 use sayso_tasks::model::{Draft, Edit};
@@ -221,5 +221,43 @@ async fn the_history_tells_who_changed_what_but_not_the_long_text() {
     let eve = company.person("eve", Role::Staff, None).await;
     let hidden = history::list(&mut db, &company.stage.as_actor(&eve), task.id, None, 20).await;
     assert!(hidden.is_err_and(|fault| fault.is(&NOT_FOUND)));
+    company.end().await;
+}
+
+#[tokio::test]
+async fn ones_own_comment_can_be_edited_and_deleted_and_an_admin_may_take_it_away() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
+    let channel = company.channel(&ann, ChannelKind::Public, &[&bob]).await;
+    let task = Draft { channel_id: Some(channel), ..titled("plan") };
+    let task = company.create(&ann, task).await.expect("made").id;
+    let first = company.comment(&bob, task, "first words").await.expect("said");
+    let other = company.comment(&ann, task, "other words").await.expect("said");
+
+    let edited = company.recomment(&bob, &first, 1, "better words").await.expect("edited");
+    let same = company.recomment(&bob, &first, 2, "better words").await.expect("no change");
+    let stale = company.recomment(&bob, &first, 1, "worse words").await.expect_err("stale");
+    let foreign = company.recomment(&ann, &first, 2, "my words").await.expect_err("not hers");
+    let refused = company.uncomment(&bob, &other).await.expect_err("not his");
+    company.uncomment(&ann, &first).await.expect("she runs the channel");
+    let gone = company.uncomment(&bob, &first).await.expect_err("gone");
+
+    assert_eq!((&*edited.content, edited.version), ("better words", 2));
+    assert_eq!(same, edited);
+    assert!(stale.is(&STALE) && stale.current_value().is_some());
+    assert!(foreign.is(&FORBIDDEN) && refused.is(&FORBIDDEN) && gone.is(&NOT_FOUND));
+    let events = company.events().await;
+    let [.., changed, deleted] = &events[..] else { panic!("two events") };
+    assert_eq!(
+        (&*changed.kind, &changed.data["content"]),
+        ("task.comment_edited", &json!("better words"))
+    );
+    assert_eq!(deleted.kind, "task.comment_deleted");
+    assert_eq!(deleted.data, json!({ "id": first.id, "taskId": task }));
+    assert_eq!(deleted.streams, [format!("channel:{channel}")]);
+    let sql = "SELECT count(*) FROM audit_log WHERE entry LIKE '%words%'";
+    let told: i64 = company.database.app().await.query_one(sql, &[]).await.expect("read").get(0);
+    assert_eq!(told, 0);
     company.end().await;
 }

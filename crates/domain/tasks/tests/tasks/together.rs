@@ -1,17 +1,21 @@
 //! Many writers at once: circles, assignment against deletion, paging.
 
 use sayso_access::Role;
+use sayso_channels::model::ChannelKind;
 use sayso_kernel::{Fault, Kind};
 use sayso_tasks::assignment::{self, Assignment};
 use sayso_tasks::comment;
 use sayso_tasks::dependency::DependencyChange;
 use sayso_tasks::error::DEPENDENCY_CIRCLE;
+use sayso_tasks::model::{Draft, Edit};
 use sayso_tasks::status::Status;
-use sayso_tasks::{Task, TaskId};
+use sayso_tasks::{Task, TaskId, service};
 use sayso_testkit::judge;
 use tokio::task::JoinHandle;
 
-use crate::company::{Company, blocked_by, delete, relate, to, update};
+use crate::company::{
+    Company, blocked_by, bulk, delete, item, moved_to, relate, titled, to, update,
+};
 
 /// The outcomes, in order.
 async fn outcomes<T>(work: Vec<JoinHandle<Result<T, Fault>>>) -> Vec<Result<T, Fault>> {
@@ -226,5 +230,107 @@ async fn pages_of_comments_neither_skip_nor_repeat_while_more_are_written() {
     }
 
     writer.await.expect("no panic");
+    company.end().await;
+}
+
+/// What a writer among many may be told: that somebody was quicker, or that the
+/// task still waits.
+fn is_of_others(fault: &Fault) -> bool {
+    matches!(fault.kind(), Kind::Stale | Kind::Conflict) || is_patience(fault)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_edits_at_once_beside_single_ones_neither_wait_for_each_other_nor_lose_any() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Staff, None).await;
+    let mut ids = Vec::new();
+    for index in 0..6 {
+        ids.push(company.made(&ann, &format!("task {index}")).await.id);
+    }
+    // Against the order of ids: the last is what all others wait for.
+    for pair in ids.windows(2) {
+        company.block(&ann, pair[0], &[pair[1]]).await.expect("related");
+    }
+    let statuses = [Status::Done, Status::Todo, Status::Cancelled];
+    let mut work: Vec<JoinHandle<Result<(), Fault>>> = Vec::new();
+    for round in 0..12_usize {
+        let (db, ctx, ids) =
+            (company.database.db().clone(), company.stage.as_actor(&ann), ids.clone());
+        let edit = Edit { override_reason: Some("now".into()), ..to(statuses[round % 3]) };
+        work.push(tokio::spawn(async move {
+            let mut fault = None;
+            for _ in 0..4 {
+                let mut items = Vec::new();
+                for id in &ids {
+                    let task = service::get(&mut db.read(), &ctx, *id).await?;
+                    items.push(item(*id, task.version, edit.clone()));
+                }
+                if round % 2 == 0 {
+                    fault = bulk(&db, &ctx, items).await.err().or(fault);
+                } else {
+                    for one in items {
+                        let edited = update(&db, &ctx, one.id, one.version, one.edit).await;
+                        fault = edited.err().or(fault);
+                    }
+                }
+            }
+            fault.map_or(Ok(()), Err)
+        }));
+    }
+
+    let outcomes = outcomes(work).await;
+
+    assert!(outcomes.iter().all(|one| one.as_ref().err().is_none_or(is_of_others)));
+    assert_eq!(company.wrong_relations().await, Vec::<String>::new());
+    judge::assert_settled(company.database.db()).await;
+    let client = company.database.app().await;
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let deadlocks: i64 = client.query_one(sql, &[]).await.expect("readable").get(0);
+    assert_eq!(deadlocks, 0);
+    let skipped = client.query(
+        "SELECT t.id FROM tasks t
+         WHERE t.version <> (SELECT count(*) FROM task_history h
+                             WHERE h.task_id = t.id AND h.changes @> '[{\"field\": \"status\"}]') + 1
+            OR t.revision <> (SELECT (e.data->>'revision')::int FROM event_log e
+                              WHERE e.data->>'id' = t.id::text ORDER BY e.position DESC LIMIT 1)",
+        &[],
+    );
+    assert!(skipped.await.expect("readable").is_empty(), "an edit was lost or not heard");
+    company.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_comment_is_heard_where_the_task_is_at_that_moment() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
+    let here = company.channel(&ann, ChannelKind::Private, &[&bob]).await;
+    let there = company.channel(&ann, ChannelKind::Private, &[&bob]).await;
+    let task = Draft { channel_id: Some(here), ..titled("plan") };
+    let task = company.create(&ann, task).await.expect("made").id;
+    let (db, ctx) = (company.database.db().clone(), company.stage.as_actor(&ann));
+    let mover = tokio::spawn(async move {
+        for step in 1..=20 {
+            let to = if step % 2 == 1 { there } else { here };
+            update(&db, &ctx, task, step, moved_to(Some(to))).await.expect("moved");
+        }
+    });
+    let mut said = 0;
+    while !mover.is_finished() || said == 0 {
+        company.comment(&bob, task, "words").await.expect("said");
+        said += 1;
+    }
+    mover.await.expect("no panic");
+
+    let mut at = format!("channel:{here}");
+    for event in company.events().await {
+        match &*event.kind {
+            "task.updated" => {
+                at = format!("channel:{}", event.data["channelId"].as_str().expect("one"))
+            }
+            "task.commented" => assert_eq!(event.streams, [at.as_str()]),
+            _ => {}
+        }
+    }
     company.end().await;
 }

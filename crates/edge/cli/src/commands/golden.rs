@@ -19,6 +19,8 @@ use sayso_users::password::HashLimits;
 use sayso_web::AppState;
 use utoipa::openapi::OpenApi;
 
+use crate::trash;
+
 #[derive(Debug, Args)]
 pub struct GoldenArgs {
     /// Where to write.
@@ -67,7 +69,8 @@ fn document() -> Result<OpenApi> {
         metrics: MetricsText::install(),
         is_open: false,
     };
-    Ok(sayso_api::router(&ApiParts { auth, ops, refusals: Refusals::default() }).1)
+    let trash_kept = trash::kept(&settings);
+    Ok(sayso_api::router(&ApiParts { auth, ops, refusals: Refusals::default(), trash_kept }).1)
 }
 
 /// `golden/config.md`: every setting.

@@ -1,6 +1,8 @@
 //! Search on a real database: what is found and in which order, what nobody
 //! may see, and that no question breaks anything.
 
+mod trash;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -62,6 +64,7 @@ impl Company {
             content: content.to_owned(),
             thread_id: None,
             client_id: None,
+            mentions: Vec::new(),
             metadata: json!({}),
         };
         let ctx = self.stage.as_actor(actor);

@@ -1,12 +1,11 @@
 //! Turns the terms of a question into what PostgreSQL matches: patterns,
 //! regular expressions, and the way in, which is the index that is asked first.
+//! The one search box and the filter of a list find by the same rules.
 //!
 //! Trigrams know Latin letters and digits. Whatever folds to something else
 //! (Chinese, Greek, an arrow) is indexed by pairs of characters, so that two
 //! of them are enough. A Latin term of one or two characters is what a word
 //! begins with; from three on it is found inside words.
-
-use crate::query::Query;
 
 /// The index that is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,39 +54,40 @@ enum Shape {
 const PART_MIN: usize = 3;
 
 impl Matcher {
-    /// Of a question whose terms are folded.
+    /// Of a question whose terms are folded: of each group at least one term
+    /// must be there, and none of `none`.
     #[must_use]
-    pub fn of(query: &Query) -> Self {
-        Self::with_ways(query, query.groups.iter().map(|group| way(group)).collect())
+    pub fn of(groups: &[Vec<String>], none: &[String]) -> Self {
+        Self::with_ways(groups, none, groups.iter().map(|group| way(group)).collect())
     }
 
     /// The same question, looked for among the newest entries.
     #[must_use]
-    pub fn among_newest(query: &Query) -> Self {
-        Self::with_ways(query, vec![Way::Newest; query.groups.len()])
+    pub fn among_newest(groups: &[Vec<String>], none: &[String]) -> Self {
+        Self::with_ways(groups, none, vec![Way::Newest; groups.len()])
     }
 
-    fn with_ways(query: &Query, ways: Vec<Way>) -> Self {
-        let best = best(&query.groups, &ways, None);
+    fn with_ways(groups: &[Vec<String>], none: &[String], ways: Vec<Way>) -> Self {
+        let best = best(groups, &ways, None);
         let way = best.map_or(Way::Newest, |at| ways[at]);
         let second = match (way, best) {
             (Way::Parts, Some(_)) => {
-                self::best(&query.groups, &ways, best).filter(|at| ways[*at] == Way::Parts)
+                self::best(groups, &ways, best).filter(|at| ways[*at] == Way::Parts)
             }
             _ => None,
         };
-        let key = best.map_or_else(Vec::new, |at| key(way, &query.groups[at]));
+        let key = best.map_or_else(Vec::new, |at| key(way, &groups[at]));
         // Pairs say that a text may hold the term; whether it does is asked of
         // the text. The other ways are exact.
         let is_settled = |at: usize| (way != Way::Pairs && best == Some(at)) || second == Some(at);
-        let open = (0..query.groups.len()).filter(|at| !is_settled(*at));
-        let wanted = || query.groups.iter().flatten();
+        let open = (0..groups.len()).filter(|at| !is_settled(*at));
+        let wanted = || groups.iter().flatten();
         Self {
             way,
             key,
-            second: second.map_or_else(|| vec!["%".into()], |at| key_of_parts(&query.groups[at])),
-            must: open.map(|at| any_of(&query.groups[at])).collect(),
-            none: query.none.iter().map(|term| expression(term)).collect(),
+            second: second.map_or_else(|| vec!["%".into()], |at| key_of_parts(&groups[at])),
+            must: open.map(|at| any_of(&groups[at])).collect(),
+            none: none.iter().map(|term| expression(term)).collect(),
             parts: wanted().map(|term| pattern(term)).collect(),
             words: wanted().map(|term| word(term)).collect(),
             first: wanted().next().cloned().unwrap_or_default(),
@@ -211,8 +211,15 @@ fn escaped(term: &str) -> String {
 mod tests {
     use super::*;
 
+    /// Of words, of which those with a minus must not be there, and `|` parts
+    /// alternatives.
     fn of(text: &str) -> Matcher {
-        Matcher::of(&crate::query::parse(text, "UTC").expect("it can be read"))
+        let (none, words): (Vec<&str>, Vec<&str>) =
+            text.split(' ').partition(|word| word.starts_with('-'));
+        let group = |word: &str| word.split('|').map(str::to_owned).collect::<Vec<_>>();
+        let groups: Vec<_> = words.into_iter().map(group).collect();
+        let none: Vec<_> = none.into_iter().map(|word| word[1..].to_owned()).collect();
+        Matcher::of(&groups, &none)
     }
 
     #[test]
@@ -243,8 +250,8 @@ mod tests {
     #[test]
     fn what_no_index_knows_is_looked_for_among_the_newest() {
         assert_eq!(of("-draft").way, Way::Newest);
-        assert_eq!(of("预算 OR budget").way, Way::Newest);
-        assert_eq!(of("预算 OR budget").must, ["预算|budget"]);
+        assert_eq!(of("预算|budget").way, Way::Newest);
+        assert_eq!(of("预算|budget").must, ["预算|budget"]);
     }
 
     #[test]

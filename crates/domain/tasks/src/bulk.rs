@@ -1,0 +1,184 @@
+//! Many edits in one commit: all of them, or none.
+
+use std::collections::BTreeSet;
+
+use sayso_access::Ctx;
+use sayso_db::Tx;
+use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place, STALE};
+use sayso_kernel::{Code, Fault, Kind};
+
+use crate::error::BLOCKED;
+use crate::model::{Edit, Task, TaskId};
+use crate::{edit, repo};
+
+/// Edits in one commit at the most.
+pub const BULK_MAX: usize = 100;
+
+/// One edit of many.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The task.
+    pub id: TaskId,
+    /// The version the caller has read.
+    pub version: i32,
+    /// What changes.
+    pub edit: Edit,
+}
+
+/// Edits many tasks, in the order given, as one commit. Whoever locks several
+/// tasks holds the graph first, and all are locked before the first is read: so
+/// no two such writers wait for each other.
+///
+/// Events: as for each edit alone.
+///
+/// # Errors
+/// What is wrong with any of them, each at `#/items/<n>/…`; the answer's own
+/// code is that of the gravest. 412 shows the first stale task as it is now.
+pub async fn update_in(tx: &mut Tx, ctx: &Ctx, items: &[Item]) -> Result<Vec<Task>, Fault> {
+    let reader = ctx.require_actor()?.user_id;
+    let mut faults = Faults::default();
+    let mut seen = BTreeSet::new();
+    let ids: Vec<TaskId> = items.iter().map(|item| item.id).collect();
+    repo::lock_graph(tx).await?;
+    repo::lock_many(tx, &ids, reader).await?;
+    for (index, item) in items.iter().enumerate() {
+        let outcome = if seen.insert(item.id) {
+            edit::locked_in(tx, ctx, item.id, item.version, item.edit.clone()).await
+        } else {
+            Err(Fault::at_pointer("#/id", "field.repeated", "stands in the list twice"))
+        };
+        match outcome {
+            Ok(_) => {}
+            Err(fault) if matches!(fault.kind(), Kind::Internal | Kind::Unavailable) => {
+                return Err(fault);
+            }
+            Err(fault) => faults.note(index, fault),
+        }
+    }
+    faults.unless(())?;
+    // What came later may have changed what came before (`blocked`).
+    let mut after = repo::find_many(tx, &ids).await?;
+    after.sort_by_key(|task| ids.iter().position(|id| *id == task.id));
+    Ok(after)
+}
+
+/// What is wrong with some of many.
+#[derive(Default)]
+pub(crate) struct Faults {
+    errors: Vec<FieldFault>,
+    gravest: Option<Fault>,
+}
+
+impl Faults {
+    /// Notes what is wrong with the item at `index`.
+    pub(crate) fn note(&mut self, index: usize, fault: Fault) {
+        // An id in a body that the caller may not know of is a plain mistake.
+        let fault = if fault.is(&NOT_FOUND) {
+            Fault::at_pointer("#/id", "task.unknown", "There is no such task")
+        } else {
+            fault
+        };
+        if fault.errors().is_empty() {
+            self.errors.push(FieldFault {
+                place: Place::Pointer(format!("#/items/{index}{}", place_of(fault.code()))),
+                code: fault.code().name,
+                detail: fault.detail_text().to_owned(),
+            });
+        }
+        for error in fault.errors() {
+            let Place::Pointer(pointer) = &error.place else { continue };
+            let pointer = format!("#/items/{index}{}", pointer.trim_start_matches('#'));
+            self.errors.push(FieldFault { place: Place::Pointer(pointer), ..error.clone() });
+        }
+        if self.gravest.as_ref().is_none_or(|other| gravity(&fault) > gravity(other)) {
+            self.gravest = Some(fault);
+        }
+    }
+
+    /// The value, if nothing is wrong.
+    pub(crate) fn unless<T>(self, value: T) -> Result<T, Fault> {
+        let Some(gravest) = self.gravest else { return Ok(value) };
+        let fault = Fault::new(gravest.code()).with_all(self.errors);
+        Err(match gravest.current_value() {
+            Some(current) => fault.current(current.clone()),
+            None => fault,
+        })
+    }
+}
+
+/// What is wrong whatever the state comes before what the state forbids, and
+/// that before what would only have to be read again.
+fn gravity(fault: &Fault) -> u8 {
+    match fault.kind() {
+        Kind::Stale => 0,
+        Kind::Conflict => 1,
+        Kind::Forbidden => 2,
+        Kind::VersionRequired => 3,
+        _ if fault.is(&INVALID) => 5,
+        _ => 4,
+    }
+}
+
+/// Where in an item a fault lies that does not say so itself.
+fn place_of(code: &Code) -> &'static str {
+    if code.name == STALE.name {
+        "/version"
+    } else if code.name == BLOCKED.name {
+        "/status"
+    } else if code.name.starts_with("channel.") || code.name.ends_with("channel_archived") {
+        "/channelId"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sayso_kernel::fault::FORBIDDEN;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_keeps_its_place_and_the_gravest_names_the_answer() {
+        let mut faults = Faults::default();
+        faults.note(0, Fault::new(&STALE).current(json!({ "version": 3 })));
+        faults.note(2, Fault::new(&NOT_FOUND));
+        faults.note(3, Fault::at_pointer("#/dueDate", "field.format", "no date"));
+        faults.note(4, Fault::new(&FORBIDDEN));
+
+        let fault = faults.unless(()).expect_err("four faults");
+
+        let told: Vec<_> = fault
+            .errors()
+            .iter()
+            .map(|error| match &error.place {
+                Place::Pointer(pointer) => (pointer.as_str(), error.code),
+                _ => panic!("a pointer"),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("#/items/0/version", "resource.stale_version"),
+                ("#/items/2/id", "task.unknown"),
+                ("#/items/3/dueDate", "field.format"),
+                ("#/items/4", "access.forbidden"),
+            ]
+        );
+        assert!(fault.is(&INVALID));
+    }
+
+    #[test]
+    fn what_is_only_stale_is_answered_with_the_first_as_it_is_now() {
+        let mut faults = Faults::default();
+        faults.note(3, Fault::new(&STALE).current(json!({ "version": 3 })));
+        faults.note(5, Fault::new(&STALE).current(json!({ "version": 9 })));
+
+        let fault = faults.unless(()).expect_err("two faults");
+
+        assert!(fault.is(&STALE));
+        assert_eq!(fault.current_value(), Some(&json!({ "version": 3 })));
+        assert_eq!(fault.errors().len(), 2);
+    }
+}
