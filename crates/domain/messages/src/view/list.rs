@@ -37,8 +37,9 @@ impl From<OrderInput> for Order {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListMessages {
-    /// `desc`, the newest first, or `asc`, the oldest first.
-    #[param(inline, default = "desc")]
+    /// `desc`, the newest first, or `asc`, the oldest first; `desc` if not
+    /// said.
+    #[param(inline)]
     pub order: Option<OrderInput>,
     /// Without answers if `false`: only what stands in no thread.
     #[param(default = true)]
@@ -83,8 +84,9 @@ pub struct ListOfMessage {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ThreadQuery {
-    /// `asc`, the oldest answer first, or `desc`, the newest first.
-    #[param(inline, default = "asc")]
+    /// `asc`, the oldest answer first, or `desc`, the newest first; `asc` if
+    /// not said.
+    #[param(inline)]
     pub order: Option<OrderInput>,
     /// Answers in the page.
     #[param(minimum = 1, maximum = 100, default = 20)]

@@ -54,8 +54,9 @@ impl Company {
         Actor { user_id, ..self.stage.actor(role) }
     }
 
+    /// A channel whose owner need not be somebody who may make one.
     pub async fn channel(&self, owner: &Actor, kind: ChannelKind, members: &[&Actor]) -> ChannelId {
-        let ctx = self.ctx(owner);
+        let ctx = self.ctx(&Actor { role: Role::Manager, ..owner.clone() });
         let draft = ChannelDraft {
             name: Some(ctx.new_id().to_string()),
             description: String::new(),
@@ -158,7 +159,8 @@ impl Company {
         let sql = "SELECT type, streams, data::text, change::text FROM event_log
                    WHERE type ~ '^(message|thread)' ORDER BY position";
         let rows = self.database.app().await.query(sql, &[]).await.expect("the log can be read");
-        let parsed = |text: Option<&str>| serde_json::from_str(text.unwrap_or("null")).unwrap();
+        let parsed =
+            |text: Option<&str>| serde_json::from_str(text.unwrap_or("null")).expect("JSON");
         rows.iter()
             .map(|row| Heard {
                 kind: row.get(0),
@@ -190,8 +192,8 @@ impl Company {
     }
 
     pub async fn end(self) {
-        assert_eq!(self.wrong().await, Vec::<String>::new());
         judge::assert_settled(self.database.db()).await;
+        assert_eq!(self.wrong().await, Vec::<String>::new());
         self.node.stop().await;
     }
 }

@@ -154,6 +154,10 @@ async fn a_task_is_named_in_the_message_it_was_made_from_without_being_an_edit()
     let channel = company.channel(&ann, ChannelKind::Private, &[&bob]).await;
     let message = company.say(&ann, channel, "who buys the cake?").await;
     let task = Uuid::from_u128(7);
+    let owner = company.database.owner().await;
+    let sql = "INSERT INTO tasks (id, title, created_by, created_at, updated_at)
+               VALUES ($1, 'Buy the cake', $2, now(), now())";
+    owner.execute(sql, &[&task, &bob.user_id]).await.expect("a task");
 
     let ctx = company.ctx(&bob);
     let db = company.db();

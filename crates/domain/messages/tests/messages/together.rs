@@ -173,7 +173,7 @@ async fn a_message_that_waited_for_a_removal_is_not_sent_and_names_nobody_who_is
         let waiting = tokio::spawn(async move { service::send(&db, &ctx, channel, &draft).await });
         let blocked = "SELECT count(*) FROM pg_stat_activity
                        WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let watch = company.database.owner().await;
+        let watch = company.database.app().await;
         let within = std::time::Duration::from_secs(10);
         sayso_testkit::until("the statement waits", within, async || {
             let row = watch.query_one(blocked, &[]).await.ok()?;
