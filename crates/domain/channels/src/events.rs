@@ -1,11 +1,13 @@
 //! The facts of channels.
 
+use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{Effect, Fact, FactKind, Stream};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::category::Category;
-use crate::model::{Channel, ChannelId, ChannelKind, MemberRole};
+use crate::model::{Channel, ChannelId, ChannelKind, MemberRole, NotificationLevel, Reading};
 use crate::view::{CategoryView, SharedChannel};
 
 /// A channel was made.
@@ -15,6 +17,70 @@ pub const CREATED: FactKind = FactKind {
     is_audited: true,
     stream: "channel, or company when public",
     summary: "A channel was made.",
+};
+/// A channel was edited.
+pub const UPDATED: FactKind = FactKind {
+    name: "channel.updated",
+    is_event: true,
+    is_audited: true,
+    stream: "channel, or company when public",
+    summary: "A channel was edited; `change.fields` names what differs.",
+};
+/// A channel was put away.
+pub const ARCHIVED: FactKind = FactKind {
+    name: "channel.archived",
+    is_event: true,
+    is_audited: true,
+    stream: "channel, or company when public",
+    summary: "A channel was put away; `change.fields` names what else differs.",
+};
+/// A channel is in the trash.
+pub const DELETED: FactKind = FactKind {
+    name: "channel.deleted",
+    is_event: true,
+    is_audited: true,
+    stream: "channel, or company when public",
+    summary: "A channel was deleted: what stands in it is gone, and its stream ends here.",
+};
+/// The members of a channel follow it again.
+pub const FOLLOWED: FactKind = FactKind {
+    name: "channel.followed",
+    is_event: false,
+    is_audited: false,
+    stream: "",
+    summary: "The members of a channel that is back follow its stream again.",
+};
+/// A channel is back.
+pub const RESTORED: FactKind = FactKind {
+    name: "channel.restored",
+    is_event: true,
+    is_audited: true,
+    stream: "channel, or company when public",
+    summary: "A deleted channel was brought back, with its members and what stands in it.",
+};
+/// A channel is out of somebody's sight.
+pub const GONE: FactKind = FactKind {
+    name: "channel.gone",
+    is_event: true,
+    is_audited: false,
+    stream: "user",
+    summary: "You no longer see this channel, nor what you saw through it.",
+};
+/// Somebody has read on.
+pub const READ: FactKind = FactKind {
+    name: "channel.read",
+    is_event: true,
+    is_audited: false,
+    stream: "user",
+    summary: "You have read a channel up to a message, on whichever device.",
+};
+/// Somebody wants to hear more or less of a channel.
+pub const MUTED: FactKind = FactKind {
+    name: "channel.muted",
+    is_event: true,
+    is_audited: false,
+    stream: "user",
+    summary: "You have said what you want to be told of a channel.",
 };
 /// Somebody came in or changed role; for the members.
 pub const MEMBER_ADDED: FactKind = FactKind {
@@ -77,6 +143,14 @@ pub const CATEGORY_DELETED: FactKind = FactKind {
 /// The kinds declared here.
 pub const FACTS: &[&FactKind] = &[
     &CREATED,
+    &UPDATED,
+    &ARCHIVED,
+    &DELETED,
+    &FOLLOWED,
+    &RESTORED,
+    &GONE,
+    &READ,
+    &MUTED,
     &MEMBER_ADDED,
     &MEMBER_REMOVED,
     &JOINED,
@@ -124,14 +198,117 @@ pub fn stream(channel: ChannelId) -> Stream {
     Stream::Channel(channel.0)
 }
 
-/// A channel was made.
-pub(crate) fn created(channel: &Channel) -> Fact {
-    let streams = match channel.kind {
+/// Who hears of a channel as a whole.
+fn audience(channel: &Channel) -> Vec<Stream> {
+    match channel.kind {
         ChannelKind::Public => vec![Stream::Company],
         ChannelKind::Private | ChannelKind::Direct => vec![stream(channel.id)],
-    };
-    Fact::event(&CREATED, streams, channel.version, &SharedChannel::of(channel))
+    }
+}
+
+fn about(kind: &'static FactKind, channel: &Channel) -> Fact {
+    Fact::event(kind, audience(channel), channel.version, &SharedChannel::of(channel))
         .about("channel", channel.id.0)
+}
+
+/// A channel was made.
+pub(crate) fn created(channel: &Channel) -> Fact {
+    about(&CREATED, channel).details(serde_json::json!({ "kind": channel.kind.as_str() }))
+}
+
+/// A channel was edited. What it was is told to those who see what it is. The
+/// audit knows the names of the fields, and who could see it before and after.
+pub(crate) fn updated(before: &Channel, after: &Channel, fields: &[&'static str]) -> Fact {
+    let kind = if after.archived && !before.archived { &ARCHIVED } else { &UPDATED };
+    about(kind, after).change(&serde_json::json!({ "fields": fields })).details(serde_json::json!({
+        "fields": fields,
+        "kind": [before.kind.as_str(), after.kind.as_str()],
+        "archived": [before.archived, after.archived],
+    }))
+}
+
+/// A channel is out of the sight of `users`. Nothing of its new state is told.
+pub(crate) fn gone(channel: ChannelId, users: &[UserId]) -> Fact {
+    let streams = users.iter().copied().map(Stream::User).collect();
+    Fact::event(&GONE, streams, 0, &serde_json::json!({ "id": channel }))
+}
+
+/// A channel is in the trash. Nobody follows it after this.
+pub(crate) fn deleted(channel: &Channel) -> Fact {
+    about(&DELETED, channel).effect(Effect::Close { stream: stream(channel.id).to_string() })
+}
+
+/// `users` follow a channel again; before what is then said on its stream.
+pub(crate) fn followed(channel: &Channel, users: &[UserId]) -> Fact {
+    let stream = stream(channel.id).to_string();
+    users.iter().fold(Fact::audit_only(&FOLLOWED), |fact, user| {
+        fact.effect(Effect::Follow { user: *user, stream: stream.clone() })
+    })
+}
+
+/// A channel is back.
+pub(crate) fn restored(channel: &Channel) -> Fact {
+    about(&RESTORED, channel)
+}
+
+/// What the event of having read says.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadEvent {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The person.
+    pub user_id: UserId,
+    /// The newest message they have read.
+    pub last_read_message_id: Option<Uuid>,
+    /// Messages of others after it.
+    pub unread_count: i64,
+    /// Those among them that mention the person.
+    pub mention_count: i64,
+}
+
+/// Somebody has read on: what their other devices hear.
+pub(crate) fn read(channel: &Channel, user_id: UserId, reading: &Reading) -> Fact {
+    let data = ReadEvent {
+        channel_id: channel.id,
+        user_id,
+        last_read_message_id: reading.last_read_message_id,
+        unread_count: reading.unread_count,
+        mention_count: reading.mention_count,
+    };
+    Fact::event(&READ, vec![Stream::User(user_id)], channel.version, &data)
+}
+
+/// What the event of a setting says.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MuteEvent {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The person.
+    pub user_id: UserId,
+    /// `all`, `mentions` or `none`.
+    pub notification_level: &'static str,
+    /// Until when they want to be told of nothing.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub muted_until: Option<Timestamp>,
+}
+
+/// Somebody wants to hear more or less of a channel: what their other devices
+/// hear.
+pub(crate) fn muted(
+    channel: &Channel,
+    user_id: UserId,
+    level: NotificationLevel,
+    muted_until: Option<Timestamp>,
+) -> Fact {
+    let data = MuteEvent {
+        channel_id: channel.id,
+        user_id,
+        notification_level: level.as_str(),
+        muted_until,
+    };
+    Fact::event(&MUTED, vec![Stream::User(user_id)], channel.version, &data)
 }
 
 /// Somebody came in: their own event, with which following begins.
@@ -144,12 +321,37 @@ pub(crate) fn joined(channel: &Channel, user: UserId, role: MemberRole) -> Fact 
         .effect(Effect::Follow { user, stream: stream(channel.id).to_string() })
 }
 
+/// How somebody came to a role; for the audit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// They were let in, or given it.
+    Given {
+        /// What they were before; `None` for a newcomer.
+        before: Option<MemberRole>,
+    },
+    /// They came in by themselves where everybody may.
+    Joined,
+    /// They came in uninvited where others may not.
+    Uninvited,
+}
+
 /// Somebody came in or changed role: what the members hear.
-pub(crate) fn member_added(channel: &Channel, user: UserId, role: MemberRole) -> Fact {
+pub(crate) fn member_added(
+    channel: &Channel,
+    user: UserId,
+    role: MemberRole,
+    entry: Entry,
+) -> Fact {
     let data = MemberEvent::of(channel, user, role);
+    let mut details = serde_json::json!({ "userId": user, "role": role.as_str() });
+    match entry {
+        Entry::Given { before } => details["before"] = before.map(MemberRole::as_str).into(),
+        Entry::Joined => details["entry"] = "joined".into(),
+        Entry::Uninvited => details["entry"] = "uninvited".into(),
+    }
     Fact::event(&MEMBER_ADDED, vec![stream(channel.id)], channel.version, &data)
         .about("channel", channel.id.0)
-        .details(serde_json::json!({ "userId": user, "role": role.as_str() }))
+        .details(details)
 }
 
 /// Somebody went: their own event, with which following ends.
@@ -164,7 +366,7 @@ pub(crate) fn member_removed(channel: &Channel, user: UserId, role: MemberRole) 
     let data = MemberEvent::of(channel, user, role);
     Fact::event(&MEMBER_REMOVED, vec![stream(channel.id)], channel.version, &data)
         .about("channel", channel.id.0)
-        .details(serde_json::json!({ "userId": user }))
+        .details(serde_json::json!({ "userId": user, "role": role.as_str() }))
 }
 
 fn about_category(kind: &'static FactKind, category: &Category) -> Fact {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sayso_access::UserId;
-use sayso_kernel::define_id;
+use sayso_kernel::{Patch, define_id, patch};
 use uuid::Uuid;
 
 use crate::category::CategoryId;
@@ -80,8 +80,41 @@ impl MemberRole {
     }
 }
 
+/// Which messages of a channel somebody wants to be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationLevel {
+    /// Of each.
+    All,
+    /// Of those that mention them.
+    Mentions,
+    /// Of none.
+    Nothing,
+}
+
+impl NotificationLevel {
+    /// The name used on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Mentions => "mentions",
+            Self::Nothing => "none",
+        }
+    }
+
+    /// Reads the name back; a name that is not known keeps nothing from anybody.
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "mentions" => Self::Mentions,
+            "none" => Self::Nothing,
+            _ => Self::All,
+        }
+    }
+}
+
 /// A channel as everybody who sees it sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
     /// Its id.
     pub id: ChannelId,
@@ -122,6 +155,11 @@ pub struct Reading {
     pub mention_count: i64,
     /// The watermark.
     pub last_read_message_id: Option<Uuid>,
+    /// What the reader wants to be told of; `None` for somebody who is not a
+    /// member.
+    pub notification_level: Option<NotificationLevel>,
+    /// Until when the reader wants to be told of nothing.
+    pub muted_until: Option<Timestamp>,
 }
 
 /// A member.
@@ -133,6 +171,10 @@ pub struct Membership {
     pub name: String,
     /// Their role here.
     pub role: MemberRole,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// When they were last seen anywhere, to the minute.
+    pub last_active_at: Option<Timestamp>,
 }
 
 /// A channel that is to be made.
@@ -161,13 +203,56 @@ pub struct MemberChange {
     pub remove: Vec<UserId>,
 }
 
-/// Which channels to list.
+/// What an edit changes. What is not sent stays as it is.
 #[derive(Clone, Debug, Default)]
-pub struct ChannelFilter {
-    /// Only of this kind.
+pub struct Edit {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is for; cleared it is empty.
+    pub description: Patch<String>,
+    /// Who can see it.
     pub kind: Option<ChannelKind>,
-    /// Only archived ones, or only others.
+    /// Its category.
+    pub category_id: Patch<CategoryId>,
+    /// Whether it is put away.
     pub archived: Option<bool>,
-    /// Only in this category.
-    pub category_id: Option<CategoryId>,
+    /// A merge patch of the client's own data (RFC 7396).
+    pub metadata: Option<serde_json::Value>,
+}
+
+impl Edit {
+    /// The channel after the edit, and the wire names of the fields that
+    /// differ. Versions are counted by the database.
+    #[must_use]
+    pub fn apply(self, before: &Channel) -> (Channel, Vec<&'static str>) {
+        let mut after = before.clone();
+        after.name = self.name.or(after.name);
+        after.description = self.description.apply(Some(after.description)).unwrap_or_default();
+        after.kind = self.kind.unwrap_or(after.kind);
+        after.category_id = self.category_id.apply(after.category_id);
+        after.archived = self.archived.unwrap_or(after.archived);
+        if let Some(metadata) = &self.metadata {
+            patch::merge(&mut after.metadata, metadata);
+        }
+        let differing = [
+            ("name", before.name != after.name),
+            ("description", before.description != after.description),
+            ("kind", before.kind != after.kind),
+            ("categoryId", before.category_id != after.category_id),
+            ("archived", before.archived != after.archived),
+            ("metadata", before.metadata != after.metadata),
+        ];
+        let fields = differing.into_iter().filter_map(|(name, differs)| differs.then_some(name));
+        let fields = fields.collect();
+        (after, fields)
+    }
+}
+
+/// What a member wants to hear of a channel. What is not sent stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// Which messages they want to be told of.
+    pub notification_level: Option<NotificationLevel>,
+    /// Until when they want to be told of nothing.
+    pub muted_until: Patch<Timestamp>,
 }

@@ -55,6 +55,19 @@ pub fn enter(role: Role, kind: ChannelKind) -> Decision {
     }
 }
 
+/// Giving somebody a role in a channel, or taking one: what an owner is, owners
+/// say, and the CEO; nobody else raises themselves or sets an owner aside.
+/// Somebody who may manage has been asked for already.
+pub fn give_role(
+    role: Role,
+    own: Option<MemberRole>,
+    before: Option<MemberRole>,
+    after: Option<MemberRole>,
+) -> Decision {
+    let is_of_owners = before != after && [before, after].contains(&Some(MemberRole::Owner));
+    Decision::allow_or_deny(!is_of_owners || own == Some(MemberRole::Owner) || role == Role::Ceo)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +104,28 @@ mod tests {
         assert_eq!(enter(Role::Ceo, ChannelKind::Private), Decision::Allow);
         assert_eq!(enter(Role::Manager, ChannelKind::Private), Decision::Hide);
         assert_eq!(enter(Role::Ceo, ChannelKind::Direct), Decision::Hide);
+    }
+
+    #[test]
+    fn who_is_an_owner_is_for_owners_and_the_ceo_to_say() {
+        use MemberRole::{Admin, Guest, Member, Owner};
+        let cases = [
+            // role, own, before, after
+            (Role::Staff, Some(Owner), Some(Member), Some(Owner), Decision::Allow),
+            (Role::Staff, Some(Owner), Some(Owner), None, Decision::Allow),
+            (Role::Ceo, None, None, Some(Owner), Decision::Allow),
+            (Role::Manager, Some(Admin), Some(Admin), Some(Owner), Decision::Deny),
+            (Role::Manager, Some(Admin), None, Some(Owner), Decision::Deny),
+            (Role::Manager, Some(Admin), Some(Owner), Some(Member), Decision::Deny),
+            (Role::Manager, Some(Admin), Some(Owner), None, Decision::Deny),
+            (Role::Manager, Some(Admin), Some(Owner), Some(Owner), Decision::Allow),
+            (Role::Staff, Some(Admin), Some(Guest), Some(Admin), Decision::Allow),
+            (Role::Staff, Some(Admin), Some(Admin), None, Decision::Allow),
+        ];
+        for (role, own, before, after, wanted) in cases {
+            let decision = give_role(role, own, before, after);
+            assert_eq!(decision, wanted, "{role:?} {own:?}: {before:?} to {after:?}");
+        }
     }
 
     #[test]

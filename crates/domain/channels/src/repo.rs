@@ -1,21 +1,27 @@
 //! The SQL of channels, their members and categories.
 
 mod category;
+mod list;
+mod member;
 
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
-use sayso_kernel::page;
-use uuid::Uuid;
 
 pub(crate) use category::{
     has_children, height_of, hold_category, insert_category, line_of, list_categories,
     lock_category, lock_deleted_category, lock_tree, lookup_category, soft_delete_category,
     update_category,
 };
+pub(crate) use list::list;
+pub use member::{Standing, people, standing};
+pub(crate) use member::{
+    anybody, has_owner, list_members, lock_role, lock_roles, member_ids, move_watermark, outsiders,
+    participants, present, remove_members, set_members, set_setting, setting, watermark,
+};
 
 use crate::model::{
-    Channel, ChannelFilter, ChannelId, ChannelKind, Draft, MemberRole, Membership, Reading,
+    Channel, ChannelId, ChannelKind, Draft, MemberRole, NotificationLevel, Reading,
 };
 
 /// The columns of a channel, in the order in which [`channel`] reads them.
@@ -26,25 +32,38 @@ macro_rules! columns {
     };
 }
 
-/// What a channel is to the reader `$1`, in the order in which [`reading`]
-/// reads it; `m` is the reader's membership. Counting stops at 1,000: nobody
-/// reads a larger number as a number.
-macro_rules! reading {
-    () => {
-        "m.role, m.last_read_message_id,
-         (SELECT count(*) FROM (
-             SELECT 1 FROM messages u
-             WHERE u.channel_id = c.id AND u.deleted_at IS NULL AND u.sender_id <> $1
-               AND u.created_at > coalesce(m.last_read_at, m.joined_at)
-             LIMIT 1000) unread),
-         (SELECT count(*) FROM (
-             SELECT 1 FROM messages u
-             WHERE u.channel_id = c.id AND u.deleted_at IS NULL AND u.sender_id <> $1
-               AND u.created_at > coalesce(m.last_read_at, m.joined_at)
-               AND u.mentions @> ARRAY[$1]
-             LIMIT 1000) mentions)"
+/// The messages of others that the reader `$1` of channel `c`, whose membership
+/// is `m`, has not read. Counting stops at 1,000: nobody reads a larger number
+/// as a number.
+macro_rules! unread {
+    ($which:literal) => {
+        concat!(
+            "(SELECT count(*) FROM (
+                 SELECT 1 FROM messages u
+                 WHERE u.channel_id = c.id AND u.deleted_at IS NULL AND u.sender_id <> $1
+                   AND (u.created_at, u.id) > (
+                       coalesce(m.last_read_at, m.joined_at),
+                       coalesce(m.last_read_message_id, '00000000-0000-0000-0000-000000000000'))",
+            $which,
+            " LIMIT 1000) unread)"
+        )
     };
 }
+
+/// What a channel is to the reader `$1`, in the order in which [`reading`]
+/// reads it; `m` is the reader's membership.
+macro_rules! reading_columns {
+    () => {
+        concat!(
+            "m.role, m.last_read_message_id, m.notification_level, m.muted_until, ",
+            unread!(""),
+            ", ",
+            unread!(" AND u.mentions @> ARRAY[$1]")
+        )
+    };
+}
+
+use {columns, reading_columns, unread};
 
 const INSERT: Sql = Sql::new(
     "channels.insert",
@@ -69,7 +88,7 @@ const LOOKUP: Sql = Sql::new(
         "SELECT ",
         columns!(),
         ", ",
-        reading!(),
+        reading_columns!(),
         " FROM channels c
          LEFT JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $1
          WHERE c.id = $2 AND c.deleted_at IS NULL"
@@ -82,67 +101,42 @@ const LOCK: Sql = Sql::new(
         "SELECT ",
         columns!(),
         " FROM channels c
-             WHERE c.id = $1 AND c.deleted_at IS NULL FOR UPDATE"
+         WHERE c.id = $1 AND c.deleted_at IS NULL FOR UPDATE"
     ),
 );
 
-const LIST: Sql = Sql::new(
-    "channels.list",
+const LOCK_DELETED: Sql = Sql::new(
+    "channels.lock_deleted",
     concat!(
         "SELECT ",
         columns!(),
-        ", ",
-        reading!(),
         " FROM channels c
-         LEFT JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $1
-         WHERE c.deleted_at IS NULL
-           AND (c.kind = 'public' OR m.user_id IS NOT NULL)
-           AND ($2::text IS NULL OR c.kind = $2)
-           AND ($3::boolean IS NULL OR c.archived = $3)
-           AND ($4::uuid IS NULL OR c.category_id = $4)
-           AND ($5::timestamptz IS NULL OR (c.created_at, c.id) < ($5, $6))
-         ORDER BY c.created_at DESC, c.id DESC LIMIT $7"
+         WHERE c.id = $1 AND c.deleted_at IS NOT NULL FOR UPDATE"
     ),
 );
 
-const PARTICIPANTS: Sql = Sql::new(
-    "channels.participants",
-    "SELECT m.user_id, u.name, m.role FROM channel_members m
-     JOIN users u ON u.id = m.user_id
-     WHERE m.channel_id = $1 ORDER BY m.joined_at, m.user_id LIMIT $2",
+const UPDATE: Sql = Sql::new(
+    "channels.update",
+    concat!(
+        "UPDATE channels c
+         SET name = $3, description = $4, kind = $5, category_id = $6, archived = $7,
+             metadata = $8, updated_at = $9,
+             version = c.version + 1, revision = c.revision + 1
+         WHERE c.id = $1 AND c.version = $2 RETURNING ",
+        columns!()
+    ),
 );
 
-/// Whether one may write here rests on these two rows: they are held until the
-/// write commits.
-const STANDING: Sql = Sql::new(
-    "channels.standing",
-    "SELECT c.kind, c.archived, m.role FROM channels c
-     JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $2
-     WHERE c.id = $1 AND c.deleted_at IS NULL
-     FOR SHARE",
-);
-
-const KIND: Sql = Sql::new(
-    "channels.kind",
-    "SELECT c.kind, c.archived, NULL::text FROM channels c
-     WHERE c.id = $1 AND c.deleted_at IS NULL FOR SHARE",
-);
-
-const MEMBERS: Sql = Sql::new(
-    "channels.members",
-    "SELECT user_id, role FROM channel_members WHERE channel_id = $1 FOR UPDATE",
-);
-
-const SET_MEMBERS: Sql = Sql::new(
-    "channels.set_members",
-    "INSERT INTO channel_members (channel_id, user_id, role, joined_at)
-     SELECT $1, n.user_id, n.role, $4 FROM unnest($2::uuid[], $3::text[]) AS n(user_id, role)
-     ON CONFLICT (channel_id, user_id) DO UPDATE SET role = excluded.role",
-);
-
-const REMOVE_MEMBERS: Sql = Sql::new(
-    "channels.remove_members",
-    "DELETE FROM channel_members WHERE channel_id = $1 AND user_id = ANY($2)",
+/// Deletes (`$3` is the moment) and restores (`$3` is null).
+const SET_DELETED: Sql = Sql::new(
+    "channels.set_deleted",
+    concat!(
+        "UPDATE channels c
+         SET deleted_at = $3, updated_at = $2,
+             version = c.version + 1, revision = c.revision + 1
+         WHERE c.id = $1 RETURNING ",
+        columns!()
+    ),
 );
 
 const RECOUNT: Sql = Sql::new(
@@ -154,43 +148,16 @@ const RECOUNT: Sql = Sql::new(
     ),
 );
 
-const PEOPLE: Sql = Sql::new(
-    "channels.people",
-    "SELECT id FROM users WHERE id = ANY($1) AND active AND deleted_at IS NULL FOR SHARE",
-);
-
 /// All statements of this file, for the test that prepares each of them against
 /// the real schema.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    let mut all = vec![
-        &INSERT,
-        &FIND_DIRECT,
-        &LOOKUP,
-        &LOCK,
-        &LIST,
-        &PARTICIPANTS,
-        &STANDING,
-        &KIND,
-        &MEMBERS,
-        &SET_MEMBERS,
-        &REMOVE_MEMBERS,
-        &RECOUNT,
-        &PEOPLE,
-    ];
+    let mut all =
+        vec![&INSERT, &FIND_DIRECT, &LOOKUP, &LOCK, &LOCK_DELETED, &UPDATE, &SET_DELETED, &RECOUNT];
+    all.extend_from_slice(member::ALL);
+    all.extend(list::all());
     all.extend_from_slice(category::ALL);
     all
-}
-
-/// Where a person stands in a channel.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    /// The channel's kind.
-    pub kind: ChannelKind,
-    /// Whether it is put away.
-    pub archived: bool,
-    /// The person's role, if they are a member.
-    pub role: Option<MemberRole>,
 }
 
 /// `None`: the same people have made their direct channel in the meantime.
@@ -243,84 +210,50 @@ pub(crate) async fn lock(tx: &mut Tx, id: ChannelId) -> Result<Option<Channel>, 
     Ok(tx.row(&LOCK, &[&id]).await?.as_ref().map(channel))
 }
 
-/// The channels that `reader` sees, newest first; one more than `limit`.
-pub(crate) async fn list(
-    db: &mut impl Queries,
-    reader: UserId,
-    filter: &ChannelFilter,
-    after: Option<(Timestamp, Uuid)>,
-    limit: u32,
-) -> Result<Vec<(Channel, Reading)>, DbError> {
-    let kind = filter.kind.map(ChannelKind::as_str);
-    let (at, id) = after.unzip();
-    let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
-    let rows = db
-        .rows(&LIST, &[&reader, &kind, &filter.archived, &filter.category_id, &at, &id, &limit])
+/// The same for a deleted channel.
+pub(crate) async fn lock_deleted(tx: &mut Tx, id: ChannelId) -> Result<Option<Channel>, DbError> {
+    Ok(tx.row(&LOCK_DELETED, &[&id]).await?.as_ref().map(channel))
+}
+
+/// Writes an edited channel that is locked.
+pub(crate) async fn update(tx: &mut Tx, c: &Channel) -> Result<Channel, DbError> {
+    let row = tx
+        .row(
+            &UPDATE,
+            &[
+                &c.id,
+                &c.version,
+                &c.name,
+                &c.description,
+                &c.kind.as_str(),
+                &c.category_id,
+                &c.archived,
+                &c.metadata,
+                &c.updated_at,
+            ],
+        )
         .await?;
-    Ok(rows.iter().map(|row| (channel(row), reading(row))).collect())
+    Ok(channel(&row.expect("a locked channel is still there")))
 }
 
-/// The first members, in the order in which they came.
-pub(crate) async fn participants(
-    db: &mut impl Queries,
-    id: ChannelId,
-    limit: i64,
-) -> Result<Vec<Membership>, DbError> {
-    let rows = db.rows(&PARTICIPANTS, &[&id, &limit]).await?;
-    let member = |row: &Row| Membership {
-        user_id: row.get(0),
-        name: row.get(1),
-        role: MemberRole::parse(row.get(2)),
-    };
-    Ok(rows.iter().map(member).collect())
-}
-
-/// Where `user` stands in a channel; held until the end of the transaction.
-/// `None`: there is no such channel.
-pub async fn standing(
+/// Puts a locked channel into the trash.
+pub(crate) async fn soft_delete(
     tx: &mut Tx,
     id: ChannelId,
-    user: UserId,
-) -> Result<Option<Standing>, DbError> {
-    let row = match tx.row(&STANDING, &[&id, &user]).await? {
-        Some(row) => Some(row),
-        None => tx.row(&KIND, &[&id]).await?,
-    };
-    Ok(row.map(|row| Standing {
-        kind: ChannelKind::parse(row.get(0)),
-        archived: row.get(1),
-        role: row.get::<_, Option<&str>>(2).map(MemberRole::parse),
-    }))
-}
-
-/// All members of a locked channel.
-pub(crate) async fn members(
-    tx: &mut Tx,
-    id: ChannelId,
-) -> Result<Vec<(UserId, MemberRole)>, DbError> {
-    let rows = tx.rows(&MEMBERS, &[&id]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), MemberRole::parse(row.get(1)))).collect())
-}
-
-pub(crate) async fn set_members(
-    tx: &mut Tx,
-    id: ChannelId,
-    members: &[(UserId, MemberRole)],
     now: Timestamp,
-) -> Result<(), DbError> {
-    let (users, roles): (Vec<UserId>, Vec<&str>) =
-        members.iter().map(|(user, role)| (*user, role.as_str())).unzip();
-    tx.rows(&SET_MEMBERS, &[&id, &users, &roles, &now]).await?;
-    Ok(())
+) -> Result<Channel, DbError> {
+    let row = tx.row(&SET_DELETED, &[&id, &now, &Some(now)]).await?;
+    Ok(channel(&row.expect("a locked channel is still there")))
 }
 
-pub(crate) async fn remove_members(
+/// Takes a locked channel out of the trash.
+pub(crate) async fn restore(
     tx: &mut Tx,
     id: ChannelId,
-    users: &[UserId],
-) -> Result<(), DbError> {
-    tx.rows(&REMOVE_MEMBERS, &[&id, &users]).await?;
-    Ok(())
+    now: Timestamp,
+) -> Result<Channel, DbError> {
+    let row = tx.row(&SET_DELETED, &[&id, &now, &None::<Timestamp>]).await?;
+    Ok(channel(&row.expect("a locked channel is still there")))
 }
 
 /// Writes the number of members; the channel's revision rises with it.
@@ -334,12 +267,10 @@ pub(crate) async fn recount(
     Ok(channel(&row.expect("a locked channel is still there")))
 }
 
-/// Those of `users` who exist and are active; held until the end of the
-/// transaction.
-pub async fn people(tx: &mut Tx, users: &[UserId]) -> Result<Vec<UserId>, DbError> {
-    let rows = tx.rows(&PEOPLE, &[&users]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
+/// How many columns [`channel`] reads.
+const CHANNEL_COLUMNS: usize = 13;
+/// How many columns [`reading`] reads after them.
+const READING_COLUMNS: usize = 6;
 
 fn channel(row: &Row) -> Channel {
     Channel {
@@ -360,12 +291,15 @@ fn channel(row: &Row) -> Channel {
 }
 
 fn reading(row: &Row) -> Reading {
-    let role = row.get::<_, Option<&str>>(13).map(MemberRole::parse);
+    const AT: usize = CHANNEL_COLUMNS;
+    let role = row.get::<_, Option<&str>>(AT).map(MemberRole::parse);
     let count = |index: usize| if role.is_some() { row.get(index) } else { 0 };
     Reading {
         role,
-        last_read_message_id: row.get(14),
-        unread_count: count(15),
-        mention_count: count(16),
+        last_read_message_id: row.get(AT + 1),
+        notification_level: row.get::<_, Option<&str>>(AT + 2).map(NotificationLevel::parse),
+        muted_until: row.get(AT + 3),
+        unread_count: count(AT + 4),
+        mention_count: count(AT + 5),
     }
 }

@@ -1,23 +1,33 @@
 //! The HTTP door of channels and categories.
 
 mod category;
+mod member;
 
 use axum::extract::State;
-use sayso_web::{AppState, Body, Caller, Key, Params, PathId, Problem, Reply, write};
+use sayso_access::Ctx;
+use sayso_kernel::page::LIMIT_DEFAULT;
+use sayso_web::{
+    AppState, Body, Caller, IfMatch, Key, Params, PathId, Problem, Reply, required_version, write,
+};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::model::{ChannelId, MemberChange};
+use crate::model::{Channel, ChannelId, Edit, Reading};
 use crate::service;
-use crate::view::{ChangeMembers, ChannelView, CreateChannel, ListChannels};
+use crate::view::{ChannelView, CreateChannel, ListChannels, UpdateChannel};
 
 /// The routes of this crate.
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create_channel, list_channels))
-        .routes(routes!(get_channel))
-        .routes(routes!(change_channel_members))
+        .routes(routes!(get_channel, put_channel, patch_channel, delete_channel))
+        .routes(routes!(restore_channel))
+        .merge(member::router())
         .merge(category::router())
+}
+
+fn resource(channel: &Channel, reading: &Reading) -> Reply {
+    Reply::resource(&ChannelView::of(channel, reading), channel.version)
 }
 
 /// Make a channel
@@ -48,7 +58,8 @@ async fn create_channel(
 
 /// List channels
 ///
-/// Public ones, and those the caller is a member of; newest first.
+/// Public ones, and those the caller is a member of, all filters at once;
+/// newest first unless sorted.
 #[utoipa::path(get, path = "/api/channels", operation_id = "list_channels", tag = "Channels",
     params(ListChannels),
     responses((status = 200, body = sayso_web::PageBody<ChannelView>)))]
@@ -57,10 +68,10 @@ async fn list_channels(
     Caller(ctx): Caller,
     Params(query): Params<ListChannels>,
 ) -> Result<Reply, Problem> {
-    let limit = query.limit.unwrap_or(sayso_kernel::page::LIMIT_DEFAULT);
+    let (filter, sort) = (query.filter(), query.order());
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     let mut db = app.db.read();
-    let page =
-        service::list(&mut db, &ctx, &query.filter(), query.cursor.as_deref(), limit).await?;
+    let page = service::list(&mut db, &ctx, &filter, sort, query.cursor.as_deref(), limit).await?;
     Ok(Reply::page(page.map(|(channel, reading)| ChannelView::of(&channel, &reading))))
 }
 
@@ -78,27 +89,89 @@ async fn get_channel(
     Ok(Reply::resource(&view, channel.version))
 }
 
-/// Add and remove members
+/// Update or archive a channel
 ///
-/// Adding a member with another role changes it. Anybody adds themselves to a
-/// public channel, and removes themselves from any but a direct one.
-#[utoipa::path(post, path = "/api/channels/{id}/members",
-    operation_id = "change_channel_members", tag = "Channels",
-    params(("id" = ChannelId, Path, description = "The channel")),
-    request_body = ChangeMembers,
+/// Merges: absent is unchanged, null is cleared.
+#[utoipa::path(put, path = "/api/channels/{id}", operation_id = "update_channel",
+    tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
+    request_body = UpdateChannel, responses((status = 200, body = ChannelView)))]
+async fn put_channel(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathId(id): PathId<ChannelId>,
+    if_match: IfMatch,
+    Body(body): Body<UpdateChannel>,
+) -> Result<Reply, Problem> {
+    update(&app, &ctx, id, if_match, body).await
+}
+
+/// Update or archive a channel, as a merge patch
+#[utoipa::path(patch, path = "/api/channels/{id}", operation_id = "patch_channel",
+    tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
+    request_body(content((UpdateChannel = "application/json"),
+                         (UpdateChannel = "application/merge-patch+json"))),
     responses((status = 200, body = ChannelView)))]
-async fn change_channel_members(
+async fn patch_channel(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathId(id): PathId<ChannelId>,
+    if_match: IfMatch,
+    Body(body): Body<UpdateChannel>,
+) -> Result<Reply, Problem> {
+    update(&app, &ctx, id, if_match, body).await
+}
+
+async fn update(
+    app: &AppState,
+    ctx: &Ctx,
+    id: ChannelId,
+    if_match: IfMatch,
+    body: UpdateChannel,
+) -> Result<Reply, Problem> {
+    let version = required_version(body.version, &if_match)?;
+    let edit = Edit::from(body);
+    write(app, ctx, Key::default(), async move |tx, ctx| {
+        let channel = service::update_in(tx, ctx, id, version, edit.clone()).await?;
+        Ok(resource(&channel, &service::reading(tx, ctx, id).await?))
+    })
+    .await
+}
+
+/// Delete a channel
+///
+/// With what stands in it; it can be restored. `If-Match` is honoured where it
+/// is sent.
+#[utoipa::path(delete, path = "/api/channels/{id}", operation_id = "delete_channel",
+    tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
+    responses((status = 204, description = "It is deleted")))]
+async fn delete_channel(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathId(id): PathId<ChannelId>,
+    IfMatch(version): IfMatch,
+) -> Result<Reply, Problem> {
+    write(&app, &ctx, Key::default(), async move |tx, ctx| {
+        service::delete_in(tx, ctx, id, version).await?;
+        Ok(Reply::no_content())
+    })
+    .await
+}
+
+/// Restore a deleted channel
+///
+/// With its members and what stands in it.
+#[utoipa::path(post, path = "/api/channels/{id}/restore", operation_id = "restore_channel",
+    tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
+    responses((status = 200, body = ChannelView)))]
+async fn restore_channel(
     State(app): State<AppState>,
     Caller(ctx): Caller,
     PathId(id): PathId<ChannelId>,
     key: Key,
-    Body(body): Body<ChangeMembers>,
 ) -> Result<Reply, Problem> {
-    let change = MemberChange::from(body);
     write(&app, &ctx, key, async move |tx, ctx| {
-        let channel = service::change_members_in(tx, ctx, id, &change).await?;
-        let reading = service::reading(tx, ctx, id).await?;
-        Ok(Reply::resource(&ChannelView::of(&channel, &reading), channel.version))
+        let channel = service::restore_in(tx, ctx, id).await?;
+        Ok(resource(&channel, &service::reading(tx, ctx, id).await?))
     })
     .await
 }

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use sayso_access::{Actor, Ctx, UserId};
 use sayso_db::{OnConstraint, Queries, Tx};
-use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place};
+use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND};
 use sayso_kernel::page::{self, Page};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, hex};
 
+pub use crate::edit::update_in;
+pub use crate::membership::{change_members_in, join_in, leave_in};
+pub use crate::reading::{mute_in, read_in};
+pub use crate::trash::{delete_in, restore_in};
+
 use crate::category::{self, CategoryKind};
-use crate::error::{DIRECT_IS_FIXED, LAST_OWNER, NAME_TAKEN, NOT_A_MEMBER};
-use crate::model::{
-    Channel, ChannelFilter, ChannelId, ChannelKind, Draft, MemberChange, MemberRole, Membership,
-    Reading,
-};
+use crate::error::{NAME_TAKEN, NOT_A_MEMBER};
+use crate::filter::{ChannelFilter, Sort};
+use crate::membership::unknown_people;
+use crate::model::{Channel, ChannelId, ChannelKind, Draft, MemberRole, Membership, Reading};
 use crate::repo::Standing;
 use crate::{events, policy, repo};
 
@@ -22,6 +26,9 @@ use crate::{events, policy, repo};
 pub const DIRECT_MEMBERS_MAX: usize = 9;
 /// Members shown with a channel.
 pub const PARTICIPANTS_SHOWN: i64 = 50;
+/// Members of a channel who are asked after, those seen last first, when it is
+/// told who is here.
+pub const PRESENT_MAX: i64 = 1000;
 
 /// What making a channel answers.
 #[derive(Debug)]
@@ -41,14 +48,18 @@ pub struct Created {
 /// 403; 409 `channel.name_taken`; 422 for a member or a category that does not
 /// exist.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Created, Fault> {
+    let asked = draft;
     let actor = ctx.require_actor()?;
     policy::create(actor.role, draft.kind).require()?;
     let draft = with_maker(draft, actor);
     let direct_key = direct_key(&draft)?;
-    check_people(tx, "members", &draft.members).await?;
-    if let Some(category) = draft.category_id {
-        category::require_in(tx, category, CategoryKind::Channel).await?;
-    }
+    let ids = |members: &[(UserId, MemberRole)]| -> Vec<UserId> {
+        members.iter().map(|(user, _)| *user).collect()
+    };
+    let known = repo::people(tx, &ids(&draft.members)).await?;
+    let mut wrong = unknown_people("members", &ids(&asked.members), &known);
+    wrong.extend(unknown_category(tx, draft.category_id).await?);
+    valid(wrong)?;
     let (id, now) = (ChannelId(ctx.new_id()), ctx.now());
     let made = repo::insert(tx, id, &draft, direct_key.as_deref(), actor.user_id, now)
         .await
@@ -65,6 +76,23 @@ pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Created,
     }
     tx.emit(events::created(&channel));
     Ok(Created { channel, existed: false })
+}
+
+/// What is wrong with a category that a channel is to be in.
+pub(crate) async fn unknown_category(
+    tx: &mut Tx,
+    category: Option<category::CategoryId>,
+) -> Result<Vec<FieldFault>, Fault> {
+    let Some(category) = category else { return Ok(Vec::new()) };
+    match category::require_in(tx, category, CategoryKind::Channel).await {
+        Err(fault) if fault.is(&INVALID) => Ok(fault.errors().to_vec()),
+        other => other.map(|()| Vec::new()),
+    }
+}
+
+/// 422 with everything that is wrong, if anything is.
+pub(crate) fn valid(wrong: Vec<FieldFault>) -> Result<(), Fault> {
+    if wrong.is_empty() { Ok(()) } else { Err(Fault::new(&INVALID).with_all(wrong)) }
 }
 
 /// The draft with its maker among the members, each person once.
@@ -127,19 +155,54 @@ pub async fn visible(
     Ok((channel, reading))
 }
 
-/// The channels that the reader sees, newest first.
+/// The channels that the reader sees, decided in the query.
 pub async fn list(
     db: &mut impl Queries,
     ctx: &Ctx,
     filter: &ChannelFilter,
+    sort: Sort,
     cursor: Option<&str>,
     limit: u32,
 ) -> Result<Page<(Channel, Reading)>, Fault> {
     let reader = ctx.require_actor()?.user_id;
-    let question = format!("channels {filter:?}");
+    let question = format!("channels {filter:?} {sort:?}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
-    let rows = repo::list(db, reader, filter, after, limit).await?;
-    Ok(Page::of(rows, limit, &question, |(channel, _)| (channel.created_at, channel.id.0)))
+    let rows = repo::list(db, reader, filter, sort, after, limit).await?;
+    let key = |((channel, _), key): &((Channel, Reading), String)| (key.clone(), channel.id.0);
+    Ok(Page::of(rows, limit, &question, key).map(|(entry, _)| entry))
+}
+
+/// The members of a channel in the order in which they came, all or those of
+/// some roles.
+///
+/// # Errors
+/// 404 where the reader may not know of it.
+pub async fn list_members(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    id: ChannelId,
+    roles: Option<&[MemberRole]>,
+    cursor: Option<&str>,
+    limit: u32,
+) -> Result<Page<Membership>, Fault> {
+    visible(db, ctx, id).await?;
+    let question = format!("members of {id} {roles:?}");
+    let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
+    let rows = repo::list_members(db, id, roles, after, limit).await?;
+    Ok(Page::of(rows, limit, &question, |member| (member.joined_at, member.user_id.0)))
+}
+
+/// The members of a channel who may be here: those who were seen last.
+///
+/// # Errors
+/// 404 where the reader may not know of it.
+pub async fn present(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    id: ChannelId,
+) -> Result<Vec<Membership>, Fault> {
+    visible(db, ctx, id).await?;
+    Ok(repo::present(db, id, PRESENT_MAX).await?)
 }
 
 /// Holds the caller's right to read and write in a channel until the end of
@@ -156,120 +219,6 @@ pub async fn require_member(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Sta
         sayso_access::Decision::Deny => Err(Fault::new(&NOT_A_MEMBER)),
         decision => decision.require().map(|()| standing),
     }
-}
-
-/// Lets people in, changes their roles, and lets people go.
-///
-/// Events, each person in turn: `channel.joined` to a newcomer and
-/// `channel.member_added` to the members; `channel.left` to whoever goes and
-/// `channel.member_removed` to those who stay. Somebody who goes hears nothing
-/// of the channel after `channel.left`.
-///
-/// # Errors
-/// 403, 404; 409 `channel.last_owner`, `channel.direct_is_fixed`; 422 for a
-/// person who does not exist.
-pub async fn change_members_in(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    id: ChannelId,
-    change: &MemberChange,
-) -> Result<Channel, Fault> {
-    let actor = ctx.require_actor()?;
-    let channel = repo::lock(tx, id).await?.ok_or_else(|| Fault::new(&NOT_FOUND))?;
-    let before: BTreeMap<UserId, MemberRole> = repo::members(tx, id).await?.into_iter().collect();
-    allow_change(actor, &channel, &before, change)?;
-    check_people(tx, "add", &change.add).await?;
-    let (added, removed, after) = apply(&before, change);
-    if added.is_empty() && removed.is_empty() {
-        return Ok(channel);
-    }
-    if !after.values().any(|role| *role == MemberRole::Owner) {
-        return Err(Fault::new(&LAST_OWNER));
-    }
-    let now = ctx.now();
-    repo::set_members(tx, id, &added, now).await?;
-    let gone: Vec<UserId> = removed.iter().map(|(user, _)| *user).collect();
-    repo::remove_members(tx, id, &gone).await?;
-    let count = i32::try_from(after.len()).unwrap_or(i32::MAX);
-    let channel = repo::recount(tx, id, count, now).await?;
-    for (user, role) in removed {
-        tx.emit(events::left(&channel, user, role));
-        tx.emit(events::member_removed(&channel, user, role));
-    }
-    for (user, role) in added {
-        if !before.contains_key(&user) {
-            tx.emit(events::joined(&channel, user, role));
-        }
-        tx.emit(events::member_added(&channel, user, role));
-    }
-    Ok(channel)
-}
-
-/// Managing needs the right to manage; coming in and going by oneself do not.
-fn allow_change(
-    actor: &Actor,
-    channel: &Channel,
-    before: &BTreeMap<UserId, MemberRole>,
-    change: &MemberChange,
-) -> Result<(), Fault> {
-    let own = before.get(&actor.user_id).copied();
-    let comes_in = change.remove.is_empty()
-        && change.add == [(actor.user_id, MemberRole::Member)]
-        && own.is_none();
-    let goes = change.add.is_empty() && change.remove == [actor.user_id] && own.is_some();
-    if comes_in && policy::manage(actor.role, channel.kind, own) != sayso_access::Decision::Allow {
-        return policy::enter(actor.role, channel.kind).require();
-    }
-    if !goes {
-        policy::manage(actor.role, channel.kind, own).require()?;
-    }
-    if channel.kind == ChannelKind::Direct {
-        return Err(Fault::new(&DIRECT_IS_FIXED));
-    }
-    Ok(())
-}
-
-type Members = Vec<(UserId, MemberRole)>;
-
-/// Who really comes (or changes role), who really goes, and who is in then.
-fn apply(
-    before: &BTreeMap<UserId, MemberRole>,
-    change: &MemberChange,
-) -> (Members, Members, BTreeMap<UserId, MemberRole>) {
-    let mut after = before.clone();
-    for (user, role) in &change.add {
-        after.insert(*user, *role);
-    }
-    for user in &change.remove {
-        after.remove(user);
-    }
-    let added = after.iter().filter(|(user, role)| before.get(user) != Some(role));
-    let removed = before.iter().filter(|(user, _)| !after.contains_key(user));
-    let (added, removed) =
-        (added.map(|(u, r)| (*u, *r)).collect(), removed.map(|(u, r)| (*u, *r)).collect());
-    (added, removed, after)
-}
-
-/// 422 at each place that names somebody who does not exist. Hidden and absent
-/// are answered alike.
-async fn check_people(
-    tx: &mut Tx,
-    field: &str,
-    people: &[(UserId, MemberRole)],
-) -> Result<(), Fault> {
-    let ids: Vec<UserId> = people.iter().map(|(user, _)| *user).collect();
-    let known = if ids.is_empty() { Vec::new() } else { repo::people(tx, &ids).await? };
-    let unknown: Vec<FieldFault> = ids
-        .iter()
-        .enumerate()
-        .filter(|(_, id)| !known.contains(id))
-        .map(|(index, _)| FieldFault {
-            place: Place::Pointer(format!("#/{field}/{index}")),
-            code: "user.unknown",
-            detail: "There is no such person".into(),
-        })
-        .collect();
-    if unknown.is_empty() { Ok(()) } else { Err(Fault::new(&INVALID).with_all(unknown)) }
 }
 
 /// What a channel is to the caller, whether or not they are (still) a member.

@@ -1,23 +1,34 @@
 //! Channels and categories as JSON.
 
 mod category;
+mod list;
+mod member;
 
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_events::Presence;
+use sayso_kernel::{Fault, Patch};
+use sayso_users::Metadata;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use category::{
     CategoryKindInput, CategoryView, CreateCategory, ListCategories, UpdateCategory,
 };
+pub use list::{ListChannels, ListMembers};
+pub use member::{
+    ChangeMembers, MemberInput, MemberView, MemberWithRole, MuteChannel, NotificationLevelInput,
+    ParticipantView, PresenceBody, PresentView, ReadChannel, RoleInput,
+};
 
 use crate::category::CategoryId;
 use crate::model::{
-    Channel, ChannelFilter, ChannelId, ChannelKind, Draft, MemberChange, MemberRole, Membership,
+    Channel, ChannelId, ChannelKind, Draft, Edit, MemberRole, Membership, NotificationLevel,
     Reading,
 };
+
+type JsonObject = serde_json::Map<String, serde_json::Value>;
 
 /// Who can see a channel.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -42,57 +53,22 @@ impl From<KindInput> for ChannelKind {
     }
 }
 
-/// A member's role.
+/// Who can see a channel that is not direct.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = MemberRole)]
-pub enum RoleInput {
-    /// Like an admin; a channel keeps at least one.
-    Owner,
-    /// Changes the channel and its members.
-    Admin,
-    /// Reads and writes.
-    Member,
-    /// Reads and writes here, and sees nothing else of the company.
-    Guest,
+#[schema(as = OpenChannelKind)]
+pub enum OpenKindInput {
+    /// Everybody; to read and write one joins first.
+    Public,
+    /// Its members.
+    Private,
 }
 
-impl From<RoleInput> for MemberRole {
-    fn from(role: RoleInput) -> Self {
-        match role {
-            RoleInput::Owner => Self::Owner,
-            RoleInput::Admin => Self::Admin,
-            RoleInput::Member => Self::Member,
-            RoleInput::Guest => Self::Guest,
-        }
-    }
-}
-
-/// Somebody to let in: an id, or an id with a role.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-pub enum MemberInput {
-    /// As a member.
-    Id(UserId),
-    /// With a role.
-    WithRole(MemberWithRole),
-}
-
-/// Somebody to let in, with a role.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MemberWithRole {
-    /// The person.
-    pub user_id: UserId,
-    /// Their role.
-    pub role: RoleInput,
-}
-
-impl MemberInput {
-    fn parts(&self) -> (UserId, MemberRole) {
-        match self {
-            Self::Id(user) => (*user, MemberRole::Member),
-            Self::WithRole(member) => (member.user_id, member.role.into()),
+impl From<OpenKindInput> for ChannelKind {
+    fn from(kind: OpenKindInput) -> Self {
+        match kind {
+            OpenKindInput::Public => Self::Public,
+            OpenKindInput::Private => Self::Private,
         }
     }
 }
@@ -121,17 +97,21 @@ pub struct CreateChannel {
     pub members: Vec<MemberInput>,
     /// The client's own data.
     #[schema(value_type = Option<Object>)]
-    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    pub metadata: Option<JsonObject>,
 }
 
 impl CreateChannel {
     /// The draft that the body describes. A direct channel has no name of its
     /// own; any other one needs one.
-    pub fn into_draft(self) -> Result<Draft, sayso_kernel::Fault> {
+    pub fn into_draft(self) -> Result<Draft, Fault> {
         let kind = self.kind.map_or(ChannelKind::Public, ChannelKind::from);
         let name = if kind == ChannelKind::Direct { None } else { self.name };
-        if name.is_none() && kind != ChannelKind::Direct {
-            return Err(sayso_kernel::Fault::at_pointer("#/name", "field.required", "is required"));
+        let is_named = name.is_some() || kind == ChannelKind::Direct;
+        let metadata = Metadata::parse(self.metadata.unwrap_or_default(), "#/metadata");
+        if !is_named {
+            let nameless = Fault::at_pointer("#/name", "field.required", "is required");
+            let rest = metadata.err();
+            return Err(nameless.with_all(rest.iter().flat_map(|fault| fault.errors().to_vec())));
         }
         Ok(Draft {
             name,
@@ -139,58 +119,51 @@ impl CreateChannel {
             kind,
             category_id: self.category_id,
             members: self.members.iter().map(MemberInput::parts).collect(),
-            metadata: self.metadata.unwrap_or_default().into(),
+            metadata: metadata?.to_value(),
         })
     }
 }
 
-/// The body of `POST /api/channels/{id}/members`.
+/// The body of `PUT` and `PATCH /api/channels/{id}`: absent is unchanged, null
+/// is cleared.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ChangeMembers {
-    /// To come in; a member with another role changes it.
+#[schema(example = json!({"description": "Until the release is out", "archived": false,
+                          "version": 1}))]
+pub struct UpdateChannel {
+    /// The version that is edited; or send it with `If-Match`.
+    #[schema(minimum = 1)]
+    pub version: Option<i32>,
+    /// Its name.
+    #[schema(min_length = 1, max_length = 80)]
+    pub name: Option<String>,
+    /// What it is for.
     #[serde(default)]
-    #[schema(max_items = 200)]
-    pub add: Vec<MemberInput>,
-    /// To go.
+    #[schema(value_type = Option<String>, max_length = 20000)]
+    pub description: Patch<String>,
+    /// Who can see it.
+    pub kind: Option<OpenKindInput>,
+    /// Its category; null for none.
     #[serde(default)]
-    #[schema(max_items = 200)]
-    pub remove: Vec<UserId>,
-}
-
-impl From<ChangeMembers> for MemberChange {
-    fn from(body: ChangeMembers) -> Self {
-        Self { add: body.add.iter().map(MemberInput::parts).collect(), remove: body.remove }
-    }
-}
-
-/// The query of `GET /api/channels`.
-#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListChannels {
-    /// Only of this kind.
-    #[param(inline)]
-    pub kind: Option<KindInput>,
-    /// Only archived ones, or only others.
+    #[schema(value_type = Option<CategoryId>)]
+    pub category_id: Patch<CategoryId>,
+    /// Whether it is put away: then it is read, but nothing is sent, and its
+    /// name is free.
     pub archived: Option<bool>,
-    /// Only in this category.
-    pub category_id: Option<Uuid>,
-    /// Entries in the page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    pub limit: Option<u32>,
-    /// Where the page begins: `nextCursor` of the one before.
-    pub cursor: Option<String>,
+    /// A merge patch of the client's own data (RFC 7396).
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<JsonObject>,
 }
 
-impl ListChannels {
-    /// The filter that the query describes.
-    #[must_use]
-    pub fn filter(&self) -> ChannelFilter {
-        ChannelFilter {
-            kind: self.kind.map(ChannelKind::from),
-            archived: self.archived,
-            category_id: self.category_id.map(CategoryId),
+impl From<UpdateChannel> for Edit {
+    fn from(body: UpdateChannel) -> Self {
+        Self {
+            name: body.name,
+            description: body.description,
+            kind: body.kind.map(ChannelKind::from),
+            category_id: body.category_id,
+            archived: body.archived,
+            metadata: body.metadata.map(Into::into),
         }
     }
 }
@@ -272,6 +245,13 @@ pub struct ChannelView {
     /// The newest message the reader has read.
     #[schema(required)]
     pub last_read_message_id: Option<Uuid>,
+    /// Which messages the reader wants to be told of: `all`, `mentions` or
+    /// `none`; null for somebody who has not joined.
+    #[schema(required)]
+    pub notification_level: Option<&'static str>,
+    /// Until when the reader wants to be told of nothing.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
+    pub muted_until: Option<Timestamp>,
     /// The first members, in a single channel's answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participants: Option<Vec<ParticipantView>>,
@@ -287,6 +267,8 @@ impl ChannelView {
             unread_count: reading.unread_count,
             mention_count: reading.mention_count,
             last_read_message_id: reading.last_read_message_id,
+            notification_level: reading.notification_level.map(NotificationLevel::as_str),
+            muted_until: reading.muted_until,
             participants: None,
         }
     }
@@ -294,28 +276,8 @@ impl ChannelView {
     /// The same with its first members.
     #[must_use]
     pub fn with_participants(mut self, members: &[Membership], presence: &Presence) -> Self {
-        let shown = members.iter().map(|member| ParticipantView {
-            user_id: member.user_id,
-            name: member.name.clone(),
-            role: member.role.as_str(),
-            presence: if presence.is_online(member.user_id) { "online" } else { "offline" },
-        });
+        let shown = members.iter().map(|member| ParticipantView::of(member, presence));
         self.participants = Some(shown.collect());
         self
     }
-}
-
-/// A member in a channel's answer.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Participant)]
-pub struct ParticipantView {
-    /// The person.
-    pub user_id: UserId,
-    /// Their name.
-    pub name: String,
-    /// `owner`, `admin`, `member` or `guest`.
-    pub role: &'static str,
-    /// `online`, `away`, `busy` or `offline`.
-    pub presence: &'static str,
 }

@@ -69,6 +69,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (13, "0013_channel_settings"),
+    (14, "0014_channel_indexes"),
     (15, "0015_talk"),
     (16, "0016_threads"),
     (19, "0019_trash"),

@@ -5,7 +5,7 @@ use sayso_channels::category::{
     self, CATEGORY_LEVELS_MAX, CategoryEdit, CategoryFilter, CategoryKind,
 };
 use sayso_channels::error::{CATEGORY_CIRCLE, CATEGORY_HAS_CHILDREN, CATEGORY_NAME_TAKEN};
-use sayso_channels::model::ChannelFilter;
+use sayso_channels::filter::{ChannelFilter, Sort};
 use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND, STALE};
 use sayso_kernel::{Kind, Patch};
 
@@ -171,8 +171,9 @@ async fn what_is_in_a_category_is_found_by_it_and_a_category_with_children_stays
     assert_eq!(late.errors()[0].code, "category.unknown");
     let ctx = company.stage.as_actor(&ceo);
     let mut db = company.database.db().read();
-    let filter = ChannelFilter { category_id: Some(inner.id), ..ChannelFilter::default() };
-    let found = sayso_channels::service::list(&mut db, &ctx, &filter, None, 20).await;
+    let filter = ChannelFilter { category_ids: Some(vec![inner.id]), ..ChannelFilter::default() };
+    let found =
+        sayso_channels::service::list(&mut db, &ctx, &filter, Sort::default(), None, 20).await;
     let found: Vec<_> = found.expect("a page").items.iter().map(|(c, _)| c.id).collect();
     assert_eq!(found, [inside.id]);
     let filter = CategoryFilter { kind: Some(CategoryKind::Channel), parent_id: None };
@@ -209,8 +210,9 @@ async fn a_restored_category_holds_what_it_held_unless_its_name_or_its_parent_is
     assert!(late.is_err_and(|fault| fault.is(&CATEGORY_NAME_TAKEN)));
     let ctx = company.stage.as_actor(&ceo);
     let mut db = company.database.db().read();
-    let filter = ChannelFilter { category_id: Some(back.id), ..ChannelFilter::default() };
-    let found = sayso_channels::service::list(&mut db, &ctx, &filter, None, 20).await;
+    let filter = ChannelFilter { category_ids: Some(vec![back.id]), ..ChannelFilter::default() };
+    let found =
+        sayso_channels::service::list(&mut db, &ctx, &filter, Sort::default(), None, 20).await;
     let found: Vec<_> = found.expect("a page").items.iter().map(|(c, _)| c.id).collect();
     assert_eq!(found, [kept.id]);
     company.end().await;
