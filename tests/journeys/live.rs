@@ -35,6 +35,10 @@ async fn what_is_written_over_a_socket_is_written_once_and_refused_as_over_http(
     let update = json!({ "taskId": created["data"]["id"], "version": 1, "status": "done" });
     let updated = sockets.emit("ann", "task.update", &update).await;
 
+    let read = json!({ "channelId": channel, "messageId": sent["data"]["id"] });
+    let read = sockets.emit("ann", "channel.read", &read).await;
+
+    assert_eq!(read["data"]["lastReadMessageId"], sent["data"]["id"]);
     assert_eq!(edited["data"]["content"], "hello all");
     assert_eq!(updated["data"]["status"], "done");
     let other = json!({ "title": "Another", "channelId": channel, "clientId": "t1" });

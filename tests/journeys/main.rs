@@ -12,6 +12,7 @@ mod listening;
 mod live;
 mod one_commit;
 mod project;
+mod rights;
 mod team;
 mod truth;
 mod work;

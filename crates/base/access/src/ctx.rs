@@ -3,7 +3,7 @@
 use sayso_kernel::{Clock, Random, Timestamp};
 use uuid::Uuid;
 
-use crate::{Actor, Role, SessionId, UserId};
+use crate::{Actor, Grant, Permission, Role, SessionId, UserId};
 
 /// The door through which an operation came. Written into events and audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +105,14 @@ impl Ctx {
     #[must_use]
     pub fn role(&self) -> Option<Role> {
         self.actor.as_ref().map(|actor| actor.role)
+    }
+
+    /// Whether who acts may, as far as that does not hang on the resource.
+    /// Nobody may nothing.
+    #[must_use]
+    pub fn granted(&self, permission: Permission) -> Grant {
+        let now = self.now();
+        self.actor.as_ref().map_or(Grant::No, |actor| actor.granted(permission, now))
     }
 
     /// Who acts, where the door guarantees that somebody does. A door that let

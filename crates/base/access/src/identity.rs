@@ -1,8 +1,8 @@
 //! The ids of people and sessions, and who is acting.
 
-use sayso_kernel::define_id;
+use sayso_kernel::{Timestamp, define_id};
 
-use crate::Role;
+use crate::{Givens, Grant, Permission, Role, Ruling};
 
 define_id! {
     /// A person's id.
@@ -26,4 +26,20 @@ pub struct Actor {
     pub role: Role,
     /// IANA name of the person's time zone.
     pub time_zone: String,
+    /// What the person was granted or denied beside the role.
+    pub givens: Givens,
+}
+
+impl Actor {
+    /// Whether the person may, as far as that does not hang on the resource.
+    #[must_use]
+    pub fn granted(&self, permission: Permission, now: Timestamp) -> Grant {
+        self.ruling(permission, now).grant
+    }
+
+    /// The same, and why.
+    #[must_use]
+    pub fn ruling(&self, permission: Permission, now: Timestamp) -> Ruling {
+        self.givens.ruling(self.role, permission, now)
+    }
 }

@@ -7,12 +7,14 @@
 
 mod ctx;
 mod decision;
+mod given;
 mod identity;
 mod matrix;
 mod role;
 
 pub use ctx::{Ctx, Origin, TOKEN_MISSING, Via};
 pub use decision::Decision;
+pub use given::{Because, Given, Givens, Ruling};
 pub use identity::{Actor, SessionId, UserId};
-pub use matrix::{Grant, Permission, TABLE, granted};
+pub use matrix::{Grant, Permission, TABLE, by_role};
 pub use role::Role;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sayso_access::{Actor, Ctx, Role, SessionId, UserId, Via};
+use sayso_access::{Actor, Ctx, Givens, Role, SessionId, UserId, Via};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random};
 
@@ -59,6 +59,7 @@ impl TestCtx {
             session_id: SessionId(self.random.uuid(now)),
             role,
             time_zone: "UTC".to_owned(),
+            givens: Givens::default(),
         }
     }
 

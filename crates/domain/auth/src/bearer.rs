@@ -95,14 +95,15 @@ fn bearer(headers: &HeaderMap) -> Sent<'_> {
 pub async fn verify(auth: &AuthState, token: &str) -> Result<Verified, Fault> {
     let now = auth.app.clock.now();
     let claims = auth.keys.verify(token, now)?;
-    let state = repo::state(&mut auth.app.db.read(), claims.sid, claims.r#gen).await?;
+    let state = repo::state(&mut auth.app.db.read(), claims.sid, claims.r#gen, now).await?;
     let state = state.ok_or_else(|| Fault::new(&SESSION_REVOKED))?;
     if !admit(&state, &claims, now)? {
         mark_used(auth, &claims, now).await?;
     }
     let expires_at = Timestamp::from_second(claims.exp).map_err(Fault::internal)?;
-    let SessionState { user_id, role, time_zone, .. } = state;
-    let actor = Actor { user_id, session_id: claims.sid, role, time_zone };
+    let SessionState { user_id, role, time_zone, givens, .. } = state;
+    auth.activity.note(user_id, now);
+    let actor = Actor { user_id, session_id: claims.sid, role, time_zone, givens };
     Ok(Verified { actor, expires_at })
 }
 

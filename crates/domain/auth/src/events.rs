@@ -27,6 +27,9 @@ pub const REFRESH_REUSE: FactKind = audited(
     "auth.refresh_reuse",
     "A refresh token that had been exchanged came again; its session was ended.",
 );
+/// A person went, and all their sessions with them.
+pub const SESSIONS_ENDED: FactKind =
+    audited("auth.sessions_ended", "A person was deactivated or deleted: their sessions ended.");
 /// A person changed their password.
 pub const PASSWORD_CHANGED: FactKind =
     audited("auth.password_changed", "A person changed their password.");
@@ -47,6 +50,7 @@ pub const FACTS: &[&FactKind] = &[
     &LOGGED_OUT,
     &LOGGED_OUT_EVERYWHERE,
     &REFRESH_REUSE,
+    &SESSIONS_ENDED,
     &PASSWORD_CHANGED,
     &SETUP_CODE_CREATED,
     &ACCESS_REFUSED,
@@ -109,6 +113,14 @@ pub fn refresh_reuse(session: SessionId, user: UserId, generation: i32) -> Fact 
     ending(Fact::audit_only(&REFRESH_REUSE), &[session])
         .about("session", session.0)
         .details(json!({ "userId": user, "generation": generation }))
+}
+
+/// A person went, and all their sessions with them.
+#[must_use]
+pub fn sessions_ended(user: UserId, sessions: &[SessionId], reason: &'static str) -> Fact {
+    ending(Fact::audit_only(&SESSIONS_ENDED), sessions)
+        .about("user", user.0)
+        .details(json!({ "sessionsEnded": sessions.len(), "reason": reason }))
 }
 
 /// A person changed their password; the other sessions were ended.

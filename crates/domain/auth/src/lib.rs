@@ -10,11 +10,13 @@
 //! nothing without their session, which is looked at with every request
 //! ([`verify`]).
 
+mod activity;
 pub mod bearer;
 pub mod error;
 pub mod events;
 pub mod login;
 pub mod model;
+pub mod people;
 pub mod policy;
 pub mod refresh;
 pub mod refusals;
@@ -26,6 +28,7 @@ mod state;
 pub mod token;
 pub mod view;
 
+pub use activity::Activity;
 pub use bearer::{identify, verify};
 pub use error::CODES;
 pub use events::FACTS;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sayso_access::{Actor, Ctx, Origin, Role, SessionId, UserId};
+use sayso_access::{Actor, Ctx, Givens, Origin, Role, SessionId, UserId};
 use sayso_kernel::secret::{Secret, sha256};
 use sayso_kernel::{Fault, Timestamp};
 use sayso_users::User;
@@ -158,6 +158,8 @@ pub struct SessionState {
     pub expires_at: Timestamp,
     /// Whether the pair of the token is known, and was used before.
     pub pair_used: Option<bool>,
+    /// What the person was granted or denied beside the role.
+    pub givens: Givens,
 }
 
 /// A write that was done, or a refusal that leaves a trace: both commit.

@@ -9,7 +9,7 @@ pub fn end_session(ctx: &Ctx, owner: UserId) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use sayso_access::{Actor, Role, SessionId, Via};
+    use sayso_access::{Actor, Givens, Role, SessionId, Via};
     use sayso_kernel::{Clock, Random, Timestamp};
 
     use super::*;
@@ -23,7 +23,8 @@ mod tests {
 
         let session_id = SessionId(uuid::Uuid::nil());
         let (role, time_zone) = (Role::Ceo, "UTC".to_owned());
-        let ctx = ctx.acting_as(Actor { user_id: ann, session_id, role, time_zone });
+        let givens = Givens::default();
+        let ctx = ctx.acting_as(Actor { user_id: ann, session_id, role, time_zone, givens });
         assert_eq!(end_session(&ctx, ann), Decision::Allow);
         assert_eq!(end_session(&ctx, bob), Decision::Hide);
     }

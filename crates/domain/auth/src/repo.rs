@@ -1,11 +1,15 @@
 //! The tables `sessions`, `refresh_tokens`, `signing_keys` and `setup_codes`.
 
-use sayso_access::{Origin, Role, SessionId, UserId};
+mod people;
+
+use sayso_access::{Given, Givens, Origin, Permission, Role, SessionId, UserId};
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use sayso_kernel::Timestamp;
 
 use crate::model::{NewSession, Session, SessionState, device};
 use crate::refresh::{Exchanged, Presented, RefreshToken};
+
+pub(crate) use people::*;
 
 /// Sessions of one person that are listed.
 const SESSIONS_LISTED_MAX: i64 = 100;
@@ -13,10 +17,17 @@ const SESSIONS_LISTED_MAX: i64 = 100;
 const STATE: Sql = Sql::new(
     "sessions.state",
     "SELECT s.user_id, u.role, u.time_zone, u.active AND u.deleted_at IS NULL,
-            s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL
+            s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL,
+            g.permissions, g.granted, g.ends
      FROM sessions s
      JOIN users u ON u.id = s.user_id
      LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.generation = $2
+     CROSS JOIN LATERAL (
+         SELECT array_agg(permission ORDER BY permission) AS permissions,
+                array_agg(effect = 'grant' ORDER BY permission) AS granted,
+                array_agg(expires_at ORDER BY permission) AS ends
+         FROM user_grants
+         WHERE user_id = s.user_id AND (expires_at IS NULL OR expires_at > $3)) g
      WHERE s.id = $1",
 );
 const MARK_USED: Sql = Sql::new(
@@ -149,7 +160,7 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    ALL.to_vec()
+    [ALL, people::ALL].concat()
 }
 
 /// Everything that a request with an access token depends on, in one read.
@@ -157,8 +168,9 @@ pub async fn state(
     db: &mut impl Queries,
     session: SessionId,
     generation: i32,
+    now: Timestamp,
 ) -> Result<Option<SessionState>, DbError> {
-    let row = db.row(&STATE, &[&session, &generation]).await?;
+    let row = db.row(&STATE, &[&session, &generation, &now]).await?;
     Ok(row.map(|row| SessionState {
         user_id: row.get(0),
         role: Role::parse(row.get(1)).expect("users_role_check lets no other role in"),
@@ -167,7 +179,20 @@ pub async fn state(
         is_ended: row.get(4),
         expires_at: row.get(5),
         pair_used: row.get::<_, bool>(6).then(|| row.get(7)),
+        givens: givens(&row),
     }))
+}
+
+/// What the person was granted or denied, mostly nothing. What a newer Sayso
+/// knows and this one does not means nothing to it.
+fn givens(row: &Row) -> Givens {
+    let Some(names) = row.get::<_, Option<Vec<&str>>>(8) else { return Givens::default() };
+    let (granted, ends): (Vec<bool>, Vec<Option<Timestamp>>) = (row.get(9), row.get(10));
+    let given = names.into_iter().zip(granted).zip(ends);
+    let given = given.filter_map(|((name, is_granted), expires_at)| {
+        Some(Given { permission: Permission::parse(name)?, is_granted, expires_at })
+    });
+    Givens::new(given.collect())
 }
 
 /// Marks the first use of a pair; later ones change nothing.

@@ -1,6 +1,8 @@
 //! The door over HTTP. Answers that hold a token are kept nowhere, so these
 //! routes take no `Idempotency-Key`.
 
+mod people;
+
 use axum::extract::{FromRef, State};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue, LOCATION};
@@ -32,6 +34,7 @@ pub fn router(auth: AuthState) -> OpenApiRouter<AppState> {
         .routes(routes!(set_up))
         .routes(routes!(accept_invitation))
         .routes(routes!(get_keys))
+        .merge(people::router())
         .with_state(auth)
 }
 

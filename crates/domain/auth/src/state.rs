@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sayso_users::Hasher;
 use sayso_web::AppState;
 
-use crate::Keys;
+use crate::{Activity, Keys};
 
 /// The parts of the running system; cheap to clone.
 #[derive(Clone)]
@@ -16,4 +16,6 @@ pub struct AuthState {
     pub keys: Arc<Keys>,
     /// Hashes and compares passwords.
     pub hasher: Hasher,
+    /// Who was seen lately.
+    pub activity: Activity,
 }

@@ -1,5 +1,7 @@
 //! Logins, tokens and sessions as HTTP shows them.
 
+mod people;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sayso_access::{Ctx, SessionId};
@@ -14,6 +16,8 @@ use crate::login::LogIn;
 use crate::model::{Pair, Session};
 use crate::setup::SetUp;
 use crate::token::PublicKey;
+
+pub use people::PermissionView;
 
 /// What a person proves who they are with.
 #[derive(Clone, Debug, Deserialize, ToSchema)]

@@ -143,7 +143,7 @@ impl CategoryEdit {
 /// the other kind, or is too deep.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &CategoryDraft) -> Result<Category, Fault> {
     let actor = ctx.require_actor()?;
-    policy::manage_categories(actor.role).require()?;
+    policy::manage_categories(ctx).require()?;
     let now = ctx.now();
     let category = Category {
         id: CategoryId(ctx.new_id()),
@@ -207,7 +207,8 @@ pub async fn update_in(
     version: i32,
     edit: CategoryEdit,
 ) -> Result<Category, Fault> {
-    policy::manage_categories(ctx.require_actor()?.role).require()?;
+    ctx.require_actor()?;
+    policy::manage_categories(ctx).require()?;
     // Before the row: whoever moves takes the tree first.
     if edit.parent_id.is_sent() {
         repo::lock_tree(tx).await?;
@@ -239,7 +240,8 @@ pub async fn update_in(
 /// # Errors
 /// 403, 404; 409 `category.has_children`.
 pub async fn delete_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<(), Fault> {
-    policy::manage_categories(ctx.require_actor()?.role).require()?;
+    ctx.require_actor()?;
+    policy::manage_categories(ctx).require()?;
     repo::lock_tree(tx).await?;
     let category = locked(tx, id).await?;
     if repo::has_children(tx, id).await? {
@@ -259,7 +261,8 @@ pub async fn delete_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<(), Fau
 /// 403, 404; 409 `category.name_taken`; 422 when there is no room for it below
 /// its parent any more.
 pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<Category, Fault> {
-    policy::manage_categories(ctx.require_actor()?.role).require()?;
+    ctx.require_actor()?;
+    policy::manage_categories(ctx).require()?;
     repo::lock_tree(tx).await?;
     let Some(mut category) = repo::lock_deleted_category(tx, id).await? else {
         return get(tx, ctx, id).await;

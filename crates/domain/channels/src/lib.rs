@@ -13,6 +13,7 @@ pub mod category;
 pub mod edit;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod filter;
 pub mod membership;
 pub mod model;

@@ -1,21 +1,21 @@
 //! Who may do what with a channel (contract, chapter 3). Pure.
 
-use sayso_access::{Decision, Grant, Permission, Role, granted};
+use sayso_access::{Ctx, Decision, Grant, Permission, Role};
 
 use crate::model::{ChannelKind, MemberRole};
 
-/// Whether a person of `role` may make a channel of `kind`.
-pub fn create(role: Role, kind: ChannelKind) -> Decision {
+/// Whether the caller may make a channel of `kind`.
+pub fn create(ctx: &Ctx, kind: ChannelKind) -> Decision {
     let permission = match kind {
         ChannelKind::Direct => Permission::ChannelCreateDirect,
         ChannelKind::Public | ChannelKind::Private => Permission::ChannelCreate,
     };
-    Decision::allow_or_deny(granted(role, permission) == Grant::Yes)
+    Decision::allow_or_deny(ctx.granted(permission) == Grant::Yes)
 }
 
-/// Whether a person of `role` may make, change and delete categories.
-pub fn manage_categories(role: Role) -> Decision {
-    Decision::allow_or_deny(granted(role, Permission::CategoryManage) == Grant::Yes)
+/// Whether the caller may make, change and delete categories.
+pub fn manage_categories(ctx: &Ctx) -> Decision {
+    Decision::allow_or_deny(ctx.granted(Permission::CategoryManage) == Grant::Yes)
 }
 
 /// A channel is seen by everybody if it is public, else by its members.
@@ -70,7 +70,30 @@ pub fn give_role(
 
 #[cfg(test)]
 mod tests {
+    use sayso_access::{Actor, Given, Givens, SessionId, UserId, Via};
+    use sayso_kernel::{Clock, Random};
+
     use super::*;
+
+    /// A caller of this role, with what was granted to them or denied.
+    fn caller(role: Role, given: &[(Permission, bool)]) -> Ctx {
+        let given = given.iter().map(|(permission, is_granted)| {
+            let (permission, is_granted) = (*permission, *is_granted);
+            Given { permission, is_granted, expires_at: None }
+        });
+        let ctx = Ctx::anonymous(
+            Via::Http,
+            Clock::manual(jiff::Timestamp::UNIX_EPOCH),
+            Random::seeded(1),
+        );
+        ctx.acting_as(Actor {
+            user_id: UserId(uuid::Uuid::nil()),
+            session_id: SessionId(uuid::Uuid::nil()),
+            role,
+            time_zone: "UTC".into(),
+            givens: Givens::new(given.collect()),
+        })
+    }
 
     #[test]
     fn who_is_not_a_member_does_not_know_of_private_and_direct_channels() {
@@ -130,8 +153,26 @@ mod tests {
 
     #[test]
     fn staff_makes_direct_channels_only() {
-        assert_eq!(create(Role::Staff, ChannelKind::Direct), Decision::Allow);
-        assert_eq!(create(Role::Staff, ChannelKind::Public), Decision::Deny);
-        assert_eq!(create(Role::Manager, ChannelKind::Private), Decision::Allow);
+        let (staff, manager) = (caller(Role::Staff, &[]), caller(Role::Manager, &[]));
+        assert_eq!(create(&staff, ChannelKind::Direct), Decision::Allow);
+        assert_eq!(create(&staff, ChannelKind::Public), Decision::Deny);
+        assert_eq!(create(&manager, ChannelKind::Private), Decision::Allow);
+    }
+
+    #[test]
+    fn a_grant_and_a_denial_go_before_the_role() {
+        let trusted = caller(
+            Role::Staff,
+            &[(Permission::ChannelCreate, true), (Permission::CategoryManage, true)],
+        );
+        let muted = caller(
+            Role::Manager,
+            &[(Permission::ChannelCreateDirect, false), (Permission::CategoryManage, false)],
+        );
+        assert_eq!(create(&trusted, ChannelKind::Public), Decision::Allow);
+        assert_eq!(manage_categories(&trusted), Decision::Allow);
+        assert_eq!(create(&muted, ChannelKind::Direct), Decision::Deny);
+        assert_eq!(create(&muted, ChannelKind::Public), Decision::Allow);
+        assert_eq!(manage_categories(&muted), Decision::Deny);
     }
 }

@@ -50,7 +50,7 @@ pub struct Created {
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &Draft) -> Result<Created, Fault> {
     let asked = draft;
     let actor = ctx.require_actor()?;
-    policy::create(actor.role, draft.kind).require()?;
+    policy::create(ctx, draft.kind).require()?;
     let draft = with_maker(draft, actor);
     let direct_key = direct_key(&draft)?;
     let ids = |members: &[(UserId, MemberRole)]| -> Vec<UserId> {

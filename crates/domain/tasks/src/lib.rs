@@ -17,6 +17,7 @@ pub mod due;
 pub(crate) mod edit;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod filter;
 pub mod history;
 pub mod message;

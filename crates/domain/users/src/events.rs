@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::model::{Credential, NewUser, User};
+use crate::model::{Credential, KeptGrant, NewUser, User};
 
 /// A person was created.
 pub const CREATED: FactKind = FactKind {
@@ -16,6 +16,62 @@ pub const CREATED: FactKind = FactKind {
     is_audited: true,
     stream: "company",
     summary: "A person was created or invited.",
+};
+/// A person was edited, or may come in again.
+pub const UPDATED: FactKind = FactKind {
+    name: "user.updated",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "A person was edited, or reactivated; `change.fields` says what.",
+};
+/// A person may not come in any more.
+pub const DEACTIVATED: FactKind = FactKind {
+    name: "user.deactivated",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "A person may not come in any more; their sessions ended.",
+};
+/// A person was deleted.
+pub const DELETED: FactKind = FactKind {
+    name: "user.deleted",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "A person was deleted; what they wrote stays.",
+};
+/// A deleted person is back.
+pub const RESTORED: FactKind = FactKind {
+    name: "user.restored",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "A deleted person is back.",
+};
+/// A deleted person was erased.
+pub const ERASED: FactKind = FactKind {
+    name: "user.erased",
+    is_event: true,
+    is_audited: true,
+    stream: "company",
+    summary: "The name and the e-mail of a deleted person were blanked for good.",
+};
+/// A person was invited once more.
+pub const INVITED: FactKind = FactKind {
+    name: "user.invited",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "A person was invited once more; the invitation before is good no more.",
+};
+/// A person was granted or denied something.
+pub const GRANTS_CHANGED: FactKind = FactKind {
+    name: "user.grants_changed",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "A person was granted or denied something, or that was taken back.",
 };
 /// An invited person chose a password.
 pub const INVITATION_ACCEPTED: FactKind = FactKind {
@@ -36,7 +92,21 @@ pub const SEEDED: FactKind = FactKind {
 };
 
 /// The facts declared here.
-pub const FACTS: &[&FactKind] = &[&CREATED, &INVITATION_ACCEPTED, &SEEDED];
+pub const FACTS: &[&FactKind] = &[
+    &CREATED,
+    &UPDATED,
+    &DEACTIVATED,
+    &DELETED,
+    &RESTORED,
+    &ERASED,
+    &INVITED,
+    &GRANTS_CHANGED,
+    &INVITATION_ACCEPTED,
+    &SEEDED,
+];
+
+/// Why a socket is sent back in, when what its person may do has changed.
+const ACCESS_CHANGED: &str = "access.changed";
 
 /// A person as the whole company hears of them: without what is theirs
 /// (e-mail, metadata) and without what changes by the minute (presence, when
@@ -100,6 +170,82 @@ pub fn created(user: &User, new: &NewUser) -> Fact {
     Fact::event(&CREATED, vec![Stream::Company], user.version, &UserData::from(user))
         .about("user", user.id.0)
         .details(json!({ "role": user.role, "managerId": user.manager_id, "by": entered }))
+}
+
+fn about(kind: &'static FactKind, user: &User) -> Fact {
+    let data = UserData::from(user);
+    Fact::event(kind, vec![Stream::Company], user.version, &data).about("user", user.id.0)
+}
+
+/// What a person may do has changed: their sockets come back as who they are
+/// now.
+fn renewed(fact: Fact, user: UserId) -> Fact {
+    fact.effect(Effect::Reconnect { user, code: ACCESS_CHANGED.to_owned() })
+}
+
+/// A person was edited. What stands in private fields is told by their names
+/// only.
+#[must_use]
+pub fn updated(before: &User, after: &User, fields: &[&'static str]) -> Fact {
+    let standing = |user: &User| json!({ "role": user.role, "managerId": user.manager_id });
+    let fact = about(&UPDATED, after).change(&json!({ "fields": fields })).details(json!({
+        "fields": fields,
+        "before": standing(before),
+        "after": standing(after),
+    }));
+    if before.role == after.role { fact } else { renewed(fact, after.id) }
+}
+
+/// A person may not come in any more.
+#[must_use]
+pub fn deactivated(user: &User) -> Fact {
+    about(&DEACTIVATED, user).change(&json!({ "fields": ["active"] }))
+}
+
+/// A person was deleted.
+#[must_use]
+pub fn deleted(user: &User) -> Fact {
+    gone(&DELETED, user)
+}
+
+/// A deleted person is back.
+#[must_use]
+pub fn restored(user: &User) -> Fact {
+    about(&RESTORED, user)
+}
+
+/// A deleted person was erased.
+#[must_use]
+pub fn erased(user: &User) -> Fact {
+    gone(&ERASED, user)
+}
+
+fn gone(kind: &'static FactKind, user: &User) -> Fact {
+    let data = json!({ "id": user.id });
+    Fact::event(kind, vec![Stream::Company], user.version, &data).about("user", user.id.0)
+}
+
+/// A person was invited once more.
+#[must_use]
+pub fn invited(user: &User) -> Fact {
+    Fact::audit_only(&INVITED).about("user", user.id.0)
+}
+
+/// A person was granted or denied something.
+#[must_use]
+pub fn grants_changed(user: UserId, before: &[KeptGrant], after: &[KeptGrant]) -> Fact {
+    let told = |kept: &[KeptGrant]| -> Vec<_> {
+        let one = |kept: &KeptGrant| {
+            json!({
+                "permission": kept.given.permission,
+                "effect": if kept.given.is_granted { "grant" } else { "deny" },
+                "expiresAt": kept.given.expires_at,
+            })
+        };
+        kept.iter().map(one).collect()
+    };
+    let fact = Fact::audit_only(&GRANTS_CHANGED).about("user", user.0);
+    renewed(fact.details(json!({ "before": told(before), "after": told(after) })), user)
 }
 
 /// An invited person chose a password.

@@ -1,6 +1,6 @@
 //! People and invitations as the services know them.
 
-use sayso_access::{Ctx, Role, UserId};
+use sayso_access::{Ctx, Given, Role, UserId};
 use sayso_kernel::secret::{Secret, sha256};
 use sayso_kernel::{Timestamp, text};
 
@@ -11,6 +11,8 @@ use crate::{Email, Metadata, PasswordHash};
 
 /// Characters of a name at the most.
 pub const NAME_MAX: usize = 120;
+/// Characters of what a person says of the moment at the most.
+pub const STATUS_TEXT_MAX: usize = 200;
 /// How long an invitation is good for.
 pub const INVITATION_LIFE: std::time::Duration = std::time::Duration::from_secs(72 * 3600);
 
@@ -56,6 +58,13 @@ impl User {
     #[must_use]
     pub fn may_enter(&self) -> bool {
         self.active && self.deleted_at.is_none()
+    }
+
+    /// Whether nothing is left of the person but the row: they were deleted,
+    /// then erased.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.deleted_at.is_some() && self.email.is_none()
     }
 }
 
@@ -167,33 +176,13 @@ pub struct Credentials {
     pub may_enter: bool,
 }
 
-/// Which people a list is asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Those in one of these roles.
-    pub roles: Option<Vec<Role>>,
-    /// Those who may come in, or may not.
-    pub active: Option<bool>,
-    /// Those who report to this person.
-    pub manager_id: Option<UserId>,
-    /// These very people, the deleted among them too.
-    pub ids: Option<Vec<UserId>>,
-}
-
-impl Filter {
-    /// The filter as a text, to tie cursors to it.
-    #[must_use]
-    pub fn question(&self) -> String {
-        let Self { roles, active, manager_id, ids } = self;
-        let roles = roles.as_ref().map(|roles| {
-            let mut names: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
-            names.sort_unstable();
-            names
-        });
-        let mut ids = ids.clone();
-        if let Some(ids) = &mut ids {
-            ids.sort_unstable();
-        }
-        format!("users?{roles:?}&{active:?}&{manager_id:?}&{ids:?}")
-    }
+/// A grant or a denial as it is kept.
+#[derive(Clone, Debug)]
+pub struct KeptGrant {
+    /// What was given.
+    pub given: Given,
+    /// Who gave it.
+    pub granted_by: UserId,
+    /// When.
+    pub created_at: Timestamp,
 }

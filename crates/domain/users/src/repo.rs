@@ -1,4 +1,8 @@
-//! The tables `users` and `invitations`.
+//! The tables `users`, `invitations` and `user_grants`.
+
+mod change;
+mod grants;
+mod list;
 
 use sayso_access::{Role, UserId};
 use sayso_db::{DbError, OnConstraint, Queries, Row, Sql, Tx};
@@ -6,8 +10,12 @@ use sayso_kernel::{Fault, Timestamp};
 use tokio_postgres::types::Json;
 
 use crate::error::email_taken;
-use crate::model::{Credential, Credentials, Filter, NewUser, User};
+use crate::model::{Credential, Credentials, NewUser, User};
 use crate::{Metadata, PasswordHash};
+
+pub(crate) use change::*;
+pub(crate) use grants::*;
+pub(crate) use list::*;
 
 /// The columns of a [`User`], in the order in which [`user`] reads them.
 macro_rules! columns {
@@ -17,27 +25,13 @@ macro_rules! columns {
     };
 }
 
+use columns;
+
 const LOOKUP: Sql =
     Sql::new("users.lookup", concat!("SELECT ", columns!(), " FROM users WHERE id = $1"));
 const LOOKUP_FOR_SHARE: Sql = Sql::new(
     "users.lookup_for_share",
     concat!("SELECT ", columns!(), " FROM users WHERE id = $1 FOR SHARE"),
-);
-const LIST: Sql = Sql::new(
-    "users.list",
-    concat!(
-        "SELECT ",
-        columns!(),
-        " FROM users
-         WHERE ($1::text[] IS NULL OR role = ANY ($1))
-           AND ($2::boolean IS NULL OR active = $2)
-           AND ($3::uuid IS NULL OR manager_id = $3)
-           -- Whoever asks by id (to name an author) is told of the deleted too.
-           AND CASE WHEN $4::uuid[] IS NULL THEN deleted_at IS NULL ELSE id = ANY ($4) END
-           AND ($5::timestamptz IS NULL OR (created_at, id) < ($5, $6::uuid))
-         ORDER BY created_at DESC, id DESC
-         LIMIT $7"
-    ),
 );
 const INSERT: Sql = Sql::new(
     "users.insert",
@@ -83,6 +77,10 @@ const INSERT_INVITATION: Sql = Sql::new(
     "invitations.insert",
     "INSERT INTO invitations (hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
 );
+const FORGET_INVITATION: Sql = Sql::new(
+    "invitations.forget_open",
+    "DELETE FROM invitations WHERE user_id = $1 AND used_at IS NULL",
+);
 const FIND_INVITATION: Sql = Sql::new(
     "invitations.find_open",
     "SELECT user_id FROM invitations WHERE hash = $1 AND used_at IS NULL AND expires_at > $2",
@@ -98,7 +96,6 @@ const SPEND_INVITATION: Sql = Sql::new(
 pub const ALL: &[&Sql] = &[
     &LOOKUP,
     &LOOKUP_FOR_SHARE,
-    &LIST,
     &INSERT,
     &CREDENTIALS,
     &CREDENTIALS_OF,
@@ -108,6 +105,7 @@ pub const ALL: &[&Sql] = &[
     &EXISTS,
     &LOCK_FOUNDING,
     &INSERT_INVITATION,
+    &FORGET_INVITATION,
     &FIND_INVITATION,
     &SPEND_INVITATION,
 ];
@@ -115,7 +113,8 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    ALL.to_vec()
+    let lists = list::all();
+    [ALL, change::ALL, grants::ALL, &lists].concat()
 }
 
 /// A person by id, the deleted too.
@@ -126,23 +125,6 @@ pub async fn lookup(db: &mut impl Queries, id: UserId) -> Result<Option<User>, D
 /// A person who is to stay as they are until the transaction ends.
 pub async fn lookup_for_share(tx: &mut Tx, id: UserId) -> Result<Option<User>, DbError> {
     Ok(tx.row(&LOOKUP_FOR_SHARE, &[&id]).await?.as_ref().map(user))
-}
-
-/// People, newest first, one more than `limit`, after the key of a cursor.
-pub async fn list(
-    db: &mut impl Queries,
-    filter: &Filter,
-    after: Option<(Timestamp, UserId)>,
-    limit: u32,
-) -> Result<Vec<User>, DbError> {
-    let roles = filter.roles.as_ref().map(|roles| roles.iter().map(|r| r.as_str()).collect());
-    let roles: Option<Vec<&str>> = roles;
-    let (at, id) = (after.map(|key| key.0), after.map(|key| key.1));
-    let limit = i64::from(limit) + 1;
-    let rows = db
-        .rows(&LIST, &[&roles, &filter.active, &filter.manager_id, &filter.ids, &at, &id, &limit])
-        .await?;
-    Ok(rows.iter().map(user).collect())
 }
 
 /// Creates a person; 409 when the e-mail is taken.
@@ -244,6 +226,11 @@ pub async fn insert_invitation(
     expires_at: Timestamp,
 ) -> Result<(), DbError> {
     tx.row(&INSERT_INVITATION, &[&hash, &user, &now, &expires_at]).await.map(drop)
+}
+
+/// Forgets the invitation that a person has not accepted, if there is one.
+pub async fn forget_invitation(tx: &mut Tx, user: UserId) -> Result<(), DbError> {
+    tx.rows(&FORGET_INVITATION, &[&user]).await.map(drop)
 }
 
 /// Whose invitation it is, if it can be spent.

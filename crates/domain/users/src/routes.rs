@@ -1,22 +1,24 @@
 //! People over HTTP.
 
+mod one;
+
 use axum::extract::{FromRef, State};
 use http::header::{CACHE_CONTROL, HeaderValue};
-use sayso_access::{Ctx, UserId};
+use sayso_access::Ctx;
 use sayso_kernel::Fault;
 use sayso_web::codes::KEY_NOT_SUPPORTED;
-use sayso_web::{AppState, Body, Caller, Key, PageBody, Params, PathId, Problem, Reply};
+use sayso_web::{AppState, Body, Caller, Key, PageBody, Params, Problem, Reply};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::view::{CreateUser, CreatedUserView, ListUsers, ListedUser, UserView};
+use crate::view::{CreateUser, CreatedUserView, ListUsers, ListedUser};
 use crate::{UserState, policy, service};
 
 /// The routes of people.
 pub fn router(users: UserState) -> OpenApiRouter<AppState> {
     OpenApiRouter::default()
         .routes(routes!(create_user, list_users))
-        .routes(routes!(get_user))
+        .merge(one::router())
         .with_state(users)
 }
 
@@ -41,7 +43,7 @@ pub async fn create_user(
     key: Key,
     Body(body): Body<CreateUser>,
 ) -> Result<Reply, Problem> {
-    policy::create(&ctx).require()?;
+    policy::create(&ctx, body.role).require()?;
     refuse_key_of_secret(&body, &key, &ctx)?;
     let new = body.into_model(&ctx, &users.hasher).await?;
     let presence = users.app.presence.clone();
@@ -67,7 +69,7 @@ fn created(view: &CreatedUserView) -> Reply {
     }
 }
 
-/// The people of the company, newest first.
+/// The people of the company, newest first unless sorted.
 #[utoipa::path(
     get,
     path = "/api/users",
@@ -84,22 +86,4 @@ pub async fn list_users(
     let (limit, cursor, filter) = params.into_parts();
     let page = service::list(&mut app.db.read(), &ctx, &filter, limit, cursor.as_deref()).await?;
     Ok(Reply::page(page.map(|user| ListedUser::of(&user, &app.presence))))
-}
-
-/// One person.
-#[utoipa::path(
-    get,
-    path = "/api/users/{id}",
-    operation_id = "get_user",
-    tag = "users",
-    params(("id" = UserId, Path, description = "The person's id")),
-    responses((status = 200, description = "The person", body = UserView))
-)]
-pub async fn get_user(
-    State(app): State<AppState>,
-    Caller(ctx): Caller,
-    PathId(id): PathId<UserId>,
-) -> Result<Reply, Problem> {
-    let user = service::get(&mut app.db.read(), &ctx, id).await?;
-    Ok(Reply::resource(&UserView::of(&user, &app.presence), user.version))
 }

@@ -2,12 +2,14 @@
 
 use sayso_access::{Ctx, UserId};
 use sayso_db::{Queries, Tx};
-use sayso_kernel::fault::NOT_FOUND;
+use sayso_kernel::Fault;
+use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND};
 use sayso_kernel::page::{self, Page};
-use sayso_kernel::{Fault, Timestamp};
 
-use crate::error::{invitation_invalid, unknown_manager};
-use crate::model::{Credentials, Filter, Invitation, NewUser, User};
+use crate::error::{HAS_PASSWORD, INACTIVE, invitation_invalid, unknown_manager};
+use crate::filter::Filter;
+use crate::model::{Credentials, Invitation, NewUser, User};
+use crate::standing::{hidden_or, hold};
 use crate::{PasswordHash, email, events, policy, repo};
 
 /// Creates a person, with a password or an invitation.
@@ -15,7 +17,7 @@ use crate::{PasswordHash, email, events, policy, repo};
 /// Event and audit: `user.created`. The CEO and the operator may; others 403.
 /// 409 when another person has the e-mail; 422 when the manager is nobody.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, new: NewUser) -> Result<User, Fault> {
-    policy::create(ctx).require()?;
+    policy::create(ctx, new.role).require()?;
     admit(tx, ctx, &new).await
 }
 
@@ -46,14 +48,49 @@ async fn admit(tx: &mut Tx, ctx: &Ctx, new: &NewUser) -> Result<User, Fault> {
     Ok(user)
 }
 
-/// A person that the caller may see; 404 when there is none.
+/// Invites a person again who has no password yet: what they were invited with
+/// before is good no more.
+///
+/// Audit: `user.invited`.
+///
+/// # Errors
+/// 403, 404; 409 `user.has_password`, `user.inactive`.
+pub async fn invite_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: UserId,
+    invitation: &Invitation,
+) -> Result<User, Fault> {
+    let held = hold(tx, ctx, id, None).await?;
+    let user = held.target.filter(|user| user.deleted_at.is_none());
+    let user = user.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    if policy::create(&held.ctx, user.role).require().is_err() {
+        return Err(hidden_or(tx, ctx, id, Fault::new(&FORBIDDEN)).await?);
+    }
+    if !user.active {
+        return Err(Fault::new(&INACTIVE));
+    }
+    if repo::password_hash_for_share(tx, id).await?.is_some() {
+        return Err(Fault::new(&HAS_PASSWORD));
+    }
+    let hash = Invitation::hash(invitation.token.expose());
+    repo::forget_invitation(tx, id).await?;
+    repo::insert_invitation(tx, &hash, id, ctx.now(), invitation.expires_at).await?;
+    tx.emit(events::invited(&user));
+    Ok(user)
+}
+
+/// A person that the caller sees.
+///
+/// # Errors
+/// 404 where the caller may not know of them.
 pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: UserId) -> Result<User, Fault> {
-    policy::list(ctx).require()?;
-    let user = repo::lookup(db, id).await?.filter(|user| user.deleted_at.is_none());
+    policy::see(ctx, id).require()?;
+    let user = repo::lookup_seen(db, ctx.user_id(), id).await?;
     user.ok_or_else(|| Fault::new(&NOT_FOUND))
 }
 
-/// One page of people, newest first.
+/// One page of the people that the caller sees.
 pub async fn list(
     db: &mut impl Queries,
     ctx: &Ctx,
@@ -63,9 +100,35 @@ pub async fn list(
 ) -> Result<Page<User>, Fault> {
     policy::list(ctx).require()?;
     let question = filter.question();
-    let after = cursor.map(|cursor| page::decode::<(Timestamp, UserId)>(&question, cursor));
-    let users = repo::list(db, filter, after.transpose()?, limit).await?;
-    Ok(Page::of(users, limit, &question, |user| (user.created_at, user.id)))
+    let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
+    let rows = repo::list(db, ctx.user_id(), filter, after, limit).await?;
+    Ok(page_of(rows, limit, &question))
+}
+
+/// One page of those who report to a person, directly or in the whole line, by
+/// name, as far as the caller sees them.
+///
+/// # Errors
+/// 403, 404.
+pub async fn reports(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    (id, whole_line): (UserId, bool),
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<Page<User>, Fault> {
+    get(db, ctx, id).await?;
+    policy::list(ctx).require()?;
+    let question = format!("reports {id} {whole_line}");
+    let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
+    let rows = repo::reports(db, ctx.user_id(), (id, whole_line), after, limit).await?;
+    Ok(page_of(rows, limit, &question))
+}
+
+/// A page of people, each with the text of the key they are sorted by.
+fn page_of(rows: Vec<(User, String)>, limit: u32, question: &str) -> Page<User> {
+    let page = Page::of(rows, limit, question, |(user, key)| (key.clone(), user.id.0));
+    page.map(|(user, _)| user)
 }
 
 /// What a login needs to know of whoever has this e-mail. For `auth` only: it

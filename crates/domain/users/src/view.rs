@@ -1,15 +1,23 @@
 //! People as HTTP shows them, and what it takes to make one.
 
+mod edit;
+mod grants;
+mod list;
+
 use sayso_access::{Ctx, Role, UserId};
 use sayso_events::Presence;
 use sayso_kernel::secret::Secret;
-use sayso_kernel::{Fault, Timestamp, page};
+use sayso_kernel::{Fault, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use crate::model::{Credential, Filter, Invitation, NewUser, User, parse_name};
+use crate::model::{Credential, Invitation, NewUser, User, parse_name};
 use crate::{Email, Hasher, Metadata};
+
+pub use edit::UpdateUser;
+pub use grants::{ChangeGrants, GrantView};
+pub use list::{ListReports, ListUsers};
 
 /// Whether a person is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -207,6 +215,16 @@ impl CreatedUserView {
             invitation: credential.invitation().map(InvitationView::from),
         }
     }
+
+    /// The answer to another invitation.
+    #[must_use]
+    pub fn invited(user: &User, invitation: &Invitation, presence: &Presence) -> Self {
+        Self {
+            user: UserView::of(user, presence),
+            password_change_due: user.password_change_due,
+            invitation: Some(InvitationView::from(invitation)),
+        }
+    }
 }
 
 /// An invitation: shown this once.
@@ -224,39 +242,5 @@ pub struct InvitationView {
 impl From<&Invitation> for InvitationView {
     fn from(invitation: &Invitation) -> Self {
         Self { token: invitation.token.expose().clone(), expires_at: invitation.expires_at }
-    }
-}
-
-/// Which people.
-#[derive(Clone, Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(rename_all = "camelCase", parameter_in = Query)]
-pub struct ListUsers {
-    /// Entries of a page.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    pub limit: Option<u32>,
-    /// `nextCursor` of the page before.
-    #[param(max_length = 1024)]
-    pub cursor: Option<String>,
-    /// Those in one of these roles.
-    #[param(inline)]
-    pub role: Option<Vec<Role>>,
-    /// Those who may come in, or may not.
-    pub active: Option<bool>,
-    /// Those who report to this person.
-    #[param(inline)]
-    pub manager_id: Option<UserId>,
-    /// These very people, the deleted among them too.
-    #[param(inline, max_items = 100)]
-    pub ids: Option<Vec<UserId>>,
-}
-
-impl ListUsers {
-    /// The limit, the cursor, and the filter.
-    #[must_use]
-    pub fn into_parts(self) -> (u32, Option<String>, Filter) {
-        let Self { limit, cursor, role: roles, active, manager_id, ids } = self;
-        let filter = Filter { roles, active, manager_id, ids };
-        (limit.unwrap_or(page::LIMIT_DEFAULT), cursor, filter)
     }
 }

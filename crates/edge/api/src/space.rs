@@ -11,7 +11,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ops::{self, OpsState};
-use crate::{events, openapi};
+use crate::{events, explain, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -40,6 +40,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_search::routes::router())
         .merge(events::router())
         .merge(sayso_search::routes::trash_router(trash))
+        .merge(explain::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();

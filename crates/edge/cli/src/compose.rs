@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use sayso_access::{Ctx, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
-use sayso_auth::{AuthState, Hasher, Lifetimes, Refusals};
+use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Refusals};
 use sayso_config::Settings;
 use sayso_events::{
     Acked, AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
@@ -138,6 +138,8 @@ async fn start_on(
     let refusals = Refusals::default();
     // Among the servers: what they noted last is written before the log stops.
     let AppState { db, clock, random, .. } = app.clone();
+    let seen = auth.activity.clone();
+    servers.spawn(seen.run(db.clone(), clock.clone(), random.clone(), stop_serving.clone()));
     servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
     let api = ApiParts { auth: auth.clone(), ops, refusals, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
@@ -152,7 +154,7 @@ pub(crate) async fn door(app: &AppState, settings: &Settings, root: &RootKey) ->
     let lifetimes = Lifetimes::from(&settings.auth);
     let keys = sayso_auth::service::load_keys(&app.db, &ctx, root, lifetimes).await?;
     let hasher = Hasher::new(root, HashLimits::from(&settings.auth), app.random.clone());
-    Ok(AuthState { app: app.clone(), keys: Arc::new(keys), hasher })
+    Ok(AuthState { app: app.clone(), keys: Arc::new(keys), hasher, activity: Activity::default() })
 }
 
 /// The door of a command, which runs beside a server or without one: it writes,

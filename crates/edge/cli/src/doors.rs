@@ -1,5 +1,6 @@
 //! What comes in over a socket goes to the same service functions as HTTP.
 
+mod channels;
 mod messages;
 mod tasks;
 
@@ -43,6 +44,7 @@ pub(crate) fn renewals(auth: AuthState) -> Renewals {
 /// The events that clients may send.
 pub(crate) fn inbound(db: &Db) -> Inbound {
     let on = HashMap::from([
+        ("channel.read", door(db, channels::read)),
         ("message.send", door(db, messages::send)),
         ("message.edit", door(db, messages::edit)),
         ("task.create", door(db, tasks::create)),

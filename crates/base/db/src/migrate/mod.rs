@@ -73,6 +73,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (14, "0014_channel_indexes"),
     (15, "0015_talk"),
     (16, "0016_threads"),
+    (17, "0017_user_grants"),
+    (18, "0018_people_orders"),
     (19, "0019_trash"),
     (20, "0020_trash_indexes"),
     (21, "0021_socket_positions"),

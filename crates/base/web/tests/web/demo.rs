@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use http::header::HeaderMap;
 use http::{Method, Request, StatusCode};
-use sayso_access::{Actor, Ctx, Role, SessionId, UserId};
+use sayso_access::{Actor, Ctx, Givens, Role, SessionId, UserId};
 use sayso_kernel::page::Page;
 use sayso_kernel::{Clock, Random, Timestamp};
 use sayso_web::stack::{Settings, Sources};
@@ -199,6 +199,7 @@ pub fn known() -> Identity {
         session_id: SessionId(Uuid::from_u128(8)),
         role: Role::Staff,
         time_zone: "UTC".into(),
+        givens: Givens::default(),
     })
 }
 

@@ -1,9 +1,12 @@
 //! The door on a real PostgreSQL: who gets in, who goes on, and who is shown
 //! out.
 
+mod house;
 mod http_door;
 mod logins;
 mod people;
+mod people_door;
 mod refreshes;
 mod refusals;
+mod rights;
 mod stage;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sayso_access::Role;
-use sayso_users::model::Filter;
+use sayso_users::filter::Filter;
 use sayso_users::service;
 
 use crate::stage::{Stage, code};

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use sayso_access::{Ctx, Origin, Role, Via};
 use sayso_auth::login::LogIn;
-use sayso_auth::{AuthState, Hasher, Lifetimes, Pair, service};
+use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Pair, service};
 use sayso_db::tokio_postgres::types::ToSql;
 use sayso_db::{DbLimits, Tx};
 use sayso_events::{Hub, Presence};
@@ -133,7 +133,12 @@ pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
         presence: Presence::default(),
     };
     let hasher = Hasher::new(&root_key(), LIMITS, ctx.random.clone());
-    AuthState { app, keys: Arc::new(keys.expect("there is a key")), hasher }
+    AuthState {
+        app,
+        keys: Arc::new(keys.expect("there is a key")),
+        hasher,
+        activity: Activity::default(),
+    }
 }
 
 pub fn limits() -> DbLimits {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use sayso_api::{ApiParts, OpsState, Readiness, catalog};
-use sayso_auth::{AuthState, Hasher, Keys, Lifetimes, Refusals};
+use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Refusals};
 use sayso_config::Settings;
 use sayso_db::tokio_postgres::Config;
 use sayso_db::{Db, DbLimits};
@@ -60,6 +60,7 @@ fn document() -> Result<OpenApi> {
     let auth = AuthState {
         keys: Arc::new(keys.context("a key is derived")?),
         hasher: Hasher::new(&root, HashLimits::from(&settings.auth), app.random.clone()),
+        activity: Activity::default(),
         app: app.clone(),
     };
     let ops = OpsState {

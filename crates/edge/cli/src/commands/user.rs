@@ -20,6 +20,17 @@ use crate::storage::Storage;
 pub enum UserCommand {
     /// Create a person, beside a running server or without one.
     Create(CreateArgs),
+    /// Blank the name and the e-mail of a deleted person, for good.
+    Erase(EraseArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct EraseArgs {
+    /// The person's id.
+    id: UserId,
+    /// Do it: there is no way back.
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -56,7 +67,13 @@ impl From<RoleArg> for Role {
 }
 
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()> {
-    let UserCommand::Create(args) = command;
+    match command {
+        UserCommand::Create(args) => run_create(settings, &args).await,
+        UserCommand::Erase(args) => run_erase(settings, &args).await,
+    }
+}
+
+async fn run_create(settings: &Settings, args: &CreateArgs) -> Result<()> {
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).context("the password cannot be read")?;
     let password = password.trim_end_matches(['\r', '\n']);
@@ -65,10 +82,36 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()>
     }
     let random = Random::from_os();
     let storage = Storage::attach(settings, &random).await?;
-    let created = create_on(&storage, settings, random, &args, password).await;
+    let created = create_on(&storage, settings, random, args, password).await;
     storage.close().await;
     say(&format!("{}", created?));
     Ok(())
+}
+
+async fn run_erase(settings: &Settings, args: &EraseArgs) -> Result<()> {
+    if !args.yes {
+        bail!("nothing was done: what is erased does not come back; say --yes");
+    }
+    let random = Random::from_os();
+    let storage = Storage::attach(settings, &random).await?;
+    let erased = erase_on(&storage, settings, random, args.id).await;
+    storage.close().await;
+    say(if erased? { "erased" } else { "was erased before" });
+    Ok(())
+}
+
+async fn erase_on(
+    storage: &Storage,
+    settings: &Settings,
+    random: Random,
+    id: UserId,
+) -> Result<bool> {
+    let auth = crate::compose::beside(storage, settings, random).await?;
+    let ctx = Ctx::anonymous(Via::System, auth.app.clock.clone(), auth.app.random.clone());
+    let work = async move |tx: &mut _, ctx: &_| sayso_auth::people::erase_in(tx, ctx, id).await;
+    let erased = auth.app.db.transaction(&ctx, work).await;
+    auth.app.db.close();
+    Ok(erased?)
 }
 
 async fn create_on(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sayso_auth::{AuthState, Hasher, Keys, Lifetimes};
+use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes};
 use sayso_config::Settings;
 use sayso_db::Sql;
 use sayso_events::{Hub, Presence};
@@ -24,7 +24,8 @@ pub(crate) async fn auth(database: &TestDatabase) -> AuthState {
     let keys = Keys::derive(&root_key(), &["k".into()], Lifetimes::from(&settings.auth));
     let limits = HashLimits { cost: 4, threads_max: 2, queue_max: 64 };
     let hasher = Hasher::new(&root_key(), limits, stage.random);
-    AuthState { app, keys: Arc::new(keys.expect("a key is derived")), hasher }
+    let keys = Arc::new(keys.expect("a key is derived"));
+    AuthState { app, keys, hasher, activity: Activity::default() }
 }
 
 #[tokio::test]

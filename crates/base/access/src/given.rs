@@ -1,0 +1,99 @@
+//! What one person was granted or denied, beside what their role says.
+
+use sayso_kernel::Timestamp;
+
+use crate::matrix::by_role;
+use crate::{Grant, Permission, Role};
+
+/// A permission that one person has, or has not, whatever the role says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// What.
+    pub permission: Permission,
+    /// Granted, or denied.
+    pub is_granted: bool,
+    /// Until when; for good where nothing is said.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why somebody may, or may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// The role says so.
+    Role,
+    /// It was granted to this person.
+    Granted,
+    /// It was denied to this person.
+    Denied,
+}
+
+/// What holds for one permission of one person, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whether they may.
+    pub grant: Grant,
+    /// Why.
+    pub because: Because,
+    /// Until when, where it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Everything a person was granted or denied. Mostly empty, always small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Givens(Vec<Given>);
+
+impl Givens {
+    /// What was given, each permission once.
+    #[must_use]
+    pub fn new(mut given: Vec<Given>) -> Self {
+        given.sort_unstable_by_key(|one| one.permission);
+        Self(given)
+    }
+
+    /// What holds for a person of this role. A grant that has expired is none,
+    /// also where it was read before it did: a socket keeps its actor for long.
+    #[must_use]
+    pub fn ruling(&self, role: Role, permission: Permission, now: Timestamp) -> Ruling {
+        let given = self.0.iter().find(|one| one.permission == permission);
+        let in_force = |one: &&Given| one.expires_at.is_none_or(|end| now < end);
+        match given.filter(in_force) {
+            Some(Given { is_granted: true, expires_at, .. }) => {
+                Ruling { grant: Grant::Yes, because: Because::Granted, expires_at: *expires_at }
+            }
+            Some(Given { is_granted: false, expires_at, .. }) => {
+                Ruling { grant: Grant::No, because: Because::Denied, expires_at: *expires_at }
+            }
+            None => {
+                let grant = by_role(role, permission);
+                Ruling { grant, because: Because::Role, expires_at: None }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_to_a_person_goes_before_the_role_until_it_expires() {
+        let (now, end) = (Timestamp::UNIX_EPOCH, Timestamp::constant(60, 0));
+        let given =
+            |permission, is_granted, expires_at| Given { permission, is_granted, expires_at };
+        let givens = Givens::new(vec![
+            given(Permission::UserList, false, None),
+            given(Permission::ChannelCreate, true, Some(end)),
+        ]);
+        let cases = [
+            (Permission::ChannelCreate, now, Grant::Yes, Because::Granted),
+            (Permission::ChannelCreate, end, Grant::No, Because::Role),
+            (Permission::UserList, end, Grant::No, Because::Denied),
+            (Permission::ChannelCreateDirect, now, Grant::Yes, Because::Role),
+            (Permission::TaskView, now, Grant::When, Because::Role),
+        ];
+        for (permission, at, grant, because) in cases {
+            let ruling = givens.ruling(Role::Staff, permission, at);
+            assert_eq!((ruling.grant, ruling.because), (grant, because), "{permission:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! People who go, with all that they came in with: what is true of a person and
+//! what is true of their sessions is one commit.
+
+use sayso_access::{Because, Ctx, Permission, Ruling, TABLE, UserId};
+use sayso_db::Tx;
+use sayso_events::Presence;
+use sayso_kernel::Fault;
+use sayso_users::{User, standing};
+
+use crate::{events, repo};
+
+/// Keeps a person out: every session of theirs ends, with its sockets.
+///
+/// Event and audit: `user.deactivated`; audit: `auth.sessions_ended`, with the
+/// ends as its effects.
+///
+/// # Errors
+/// 403, 404; 409 `user.last_ceo`.
+pub async fn deactivate_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<User, Fault> {
+    let user = standing::deactivate_in(tx, ctx, id).await?;
+    end_sessions(tx, ctx, id, "deactivated").await?;
+    Ok(user)
+}
+
+/// Deletes a person: every session of theirs ends, with its sockets.
+///
+/// Event and audit: `user.deleted`; audit: `auth.sessions_ended`, with the ends
+/// as its effects.
+///
+/// # Errors
+/// 403, 404; 409 `user.last_ceo`; 412 when a version is given that is not the
+/// present one.
+pub async fn delete_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    presence: &Presence,
+    (id, version): (UserId, Option<i32>),
+) -> Result<(), Fault> {
+    standing::delete_in(tx, ctx, presence, (id, version)).await?;
+    end_sessions(tx, ctx, id, "deleted").await
+}
+
+/// Erases a deleted person, and what is kept of the devices they came with.
+/// `false` when that was done before.
+///
+/// Event and audit: `user.erased`.
+///
+/// # Errors
+/// 403, 404; 409 `user.not_deleted`.
+pub async fn erase_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<bool, Fault> {
+    let is_erased = standing::erase_in(tx, ctx, id).await?;
+    repo::forget_devices(tx, id).await?;
+    Ok(is_erased)
+}
+
+/// Ends all sessions of a person who is held: a login that has not finished
+/// waits for them, and then finds that they may not come in.
+async fn end_sessions(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: UserId,
+    reason: &'static str,
+) -> Result<(), Fault> {
+    let ended = repo::end_all(tx, id, None, ctx.now(), reason).await?;
+    if !ended.is_empty() {
+        tx.emit(events::sessions_ended(id, &ended, reason));
+    }
+    Ok(())
+}
+
+/// What the caller may do: every permission, and why.
+///
+/// # Errors
+/// 401 when nobody calls.
+pub fn permissions(ctx: &Ctx) -> Result<Vec<(Permission, Ruling)>, Fault> {
+    let (actor, now) = (ctx.require_actor()?, ctx.now());
+    let rows = TABLE.iter().map(|(permission, _)| (*permission, actor.ruling(*permission, now)));
+    Ok(rows.collect())
+}
+
+/// The name on the wire of why somebody may, or may not.
+#[must_use]
+pub const fn reason(because: Because) -> &'static str {
+    match because {
+        Because::Role => "role",
+        Because::Granted => "grant",
+        Because::Denied => "denial",
+    }
+}

@@ -1,0 +1,83 @@
+//! Rights that change under somebody who is there: what was granted holds at
+//! once, the open socket comes back as who they are now, and whoever is put out
+//! is out everywhere.
+
+use reqwest::Method;
+use sayso_testkit::{Connect, ProcessSetup, Sockets, TestDatabase, read};
+use serde_json::json;
+
+use crate::company::{Company, open_channel};
+
+#[tokio::test]
+async fn a_person_is_promoted_trusted_told_why_and_in_the_end_put_out() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let Company { ceo, manager, ann, bob, .. } = &company;
+    let sockets = Sockets::start();
+    for (id, person) in [("ann", ann), ("bob", bob)] {
+        let connect = Connect { id, person, transports: &["websocket"], resume: None };
+        sockets.connect_and_wait(&connect).await;
+    }
+    let category = json!({ "name": "Fair", "kind": "task" });
+    assert_eq!(ann.post("/api/categories", category.clone()).await.status.as_u16(), 403);
+
+    let grants = format!("/api/users/{}/grants", ann.user_id());
+    let trust = json!({ "add": [{ "permission": "category.manage", "effect": "grant" }] });
+    ceo.post(&grants, trust).await.expect(200);
+    ann.post("/api/categories", category).await.expect(201);
+    let closed = sockets.until_heard("ann", "session.closed").await.payload;
+    assert_eq!((&closed["code"], &closed["reconnect"]), (&json!("access.changed"), &json!(true)));
+
+    let path = format!("/api/users/{}", bob.user_id());
+    let role = json!({ "role": "manager", "version": 1 });
+    let change = ceo.request(Method::PATCH, &path).json(&role);
+    read(change).await.unwrap().expect(200);
+    let closed = sockets.until_heard("bob", "session.closed").await.payload;
+    assert_eq!(closed["reconnect"], json!(true));
+    assert_eq!(bob.get("/api/auth/me").await.expect(200)["role"], "manager");
+
+    let put_out = format!("{path}/deactivate");
+    assert_eq!(manager.post(&put_out, json!(null)).await.status.as_u16(), 403);
+    let again = Connect { id: "bob again", person: bob, transports: &["polling"], resume: None };
+    sockets.connect_and_wait(&again).await;
+    let out = ceo.request(Method::POST, &put_out);
+    read(out).await.unwrap().expect(200);
+    let closed = sockets.until_heard("bob again", "session.closed").await.payload;
+    assert_eq!(closed, json!({ "code": "auth.session_revoked", "reconnect": false }));
+    assert_eq!(bob.get("/api/auth/me").await.code(), "auth.session_revoked");
+}
+
+#[tokio::test]
+async fn everybody_is_told_whether_they_may_and_by_which_rule() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let Company { ceo, ann, bob, .. } = &company;
+    let launch = open_channel(ceo, "launch", &[ann]).await;
+    let task = ann.post("/api/tasks", json!({ "title": "Mine" })).await.expect(201);
+    let (channel, task) =
+        (format!("channel:{launch}"), format!("task:{}", task["id"].as_str().unwrap()));
+    let own = format!("user:{}", ann.user_id());
+    let boss = format!("user:{}", ceo.user_id());
+    let cases = [
+        (ann, "channel.create", None, (false, "role")),
+        (ceo, "channel.create", None, (true, "role")),
+        (ann, "message.send", Some(&channel), (true, "channel.member")),
+        (ann, "channel.manage_members", Some(&channel), (false, "channel.not_admin")),
+        (ceo, "channel.manage_members", Some(&channel), (true, "channel.admin")),
+        (bob, "channel.view", Some(&channel), (false, "resource.not_found")),
+        (ann, "task.update", Some(&task), (true, "task.creator")),
+        (bob, "task.view", Some(&task), (false, "resource.not_found")),
+        (ann, "user.update", Some(&own), (true, "user.own")),
+        (ann, "user.update", Some(&boss), (false, "role")),
+    ];
+    for (who, action, resource, (allowed, rule)) in cases {
+        let resource = resource.map(|name| format!("&resource={name}")).unwrap_or_default();
+        let path = format!("/api/auth/explain?action={action}{resource}");
+        let told = who.get(&path).await.expect(200);
+        assert_eq!((&told["allowed"], &told["rule"]), (&json!(allowed), &json!(rule)), "{path}");
+    }
+    for query in ["action=task.update", "action=user.list&resource=task:x", "action=fly"] {
+        let refused = ann.get(&format!("/api/auth/explain?{query}")).await;
+        assert_eq!(refused.status.as_u16(), 422, "{query}");
+    }
+}
