@@ -10,6 +10,7 @@ mod consumer;
 mod contract;
 mod faults;
 mod listening;
+mod live;
 mod network;
 mod one_commit;
 mod project;

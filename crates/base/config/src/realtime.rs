@@ -5,6 +5,16 @@ use crate::section::section;
 section! {
     /// Sockets.
     Realtime in "realtime" {
+        /// Sockets of one node; more are asked to come back later.
+        sockets_max: usize = 20_000, "sockets", in 1..=1_000_000;
+        /// Sockets of one person on one node; more are asked to come back later.
+        sockets_per_person_max: usize = 50, "sockets", in 1..=10_000;
+        /// Events that a socket may send, in the long run.
+        events_in_per_second: u32 = 50, "events a second", in 1..=100_000;
+        /// Events that a socket may send at once.
+        events_in_burst: u32 = 100, "events", in 1..=100_000;
+        /// A person whose sockets show no sign of life for this long is away.
+        away_after_ms: u64 = 300_000, "milliseconds", in 100..=86_400_000;
         /// Packets that wait for a slow socket before it is cut.
         queue_len_max: usize = 128, "packets", in 8..=10_000;
         /// The largest packet that is read from a socket.

@@ -16,6 +16,7 @@
 //! The hint may be lost at any time: a follower that misses a position reads
 //! the log.
 
+mod acked;
 mod consumer;
 mod event;
 mod follower;
@@ -23,14 +24,27 @@ mod hub;
 mod log;
 mod presence;
 mod sequencer;
+mod volatile;
 
+pub use acked::Acked;
 pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
 pub use hub::{Hub, Message, Position};
-pub use log::{Attachment, FollowedStream, Log, Resume};
-pub use presence::Presence;
+pub use log::{Attachment, FollowedStream, Log, Past, Resume};
+pub use presence::{News, Presence, Seen, Status};
 pub use sequencer::{AuditKey, Sequencer, SequencerLimits, verify_chain};
+pub use volatile::{Lot, Volatile, Whisper};
+
+/// A client cannot go on from where it says it stopped.
+pub const RESYNC_REQUIRED: sayso_kernel::Code = sayso_kernel::Code::new(
+    "events.resync_required",
+    sayso_kernel::Kind::Gone,
+    "What came after that place cannot be told any more: read afresh",
+);
+
+/// The codes declared here.
+pub const CODES: &[&sayso_kernel::Code] = &[&RESYNC_REQUIRED];
 
 /// The facts that the log itself leaves: written by the sequencer, heard by no
 /// client.
@@ -56,6 +70,7 @@ pub const FACTS: &[&sayso_db::FactKind] = &[
 #[must_use]
 pub fn statements() -> Vec<&'static sayso_db::Sql> {
     let mut all = log::ALL.to_vec();
+    all.extend_from_slice(acked::ALL);
     all.extend_from_slice(consumer::ALL);
     all.extend_from_slice(sequencer::ALL);
     all

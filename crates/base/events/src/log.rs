@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use sayso_access::UserId;
 use sayso_db::{Db, DbError, Effect, Queries, Row, Sql};
+use sayso_kernel::Fault;
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
-use crate::Event;
 use crate::event::Placed;
+use crate::{Event, RESYNC_REQUIRED};
 
 const HEAD: Sql = Sql::new(
     "log.head",
@@ -104,6 +105,29 @@ pub struct Attachment {
     pub refused: Option<&'static str>,
 }
 
+/// What [`Log::past`] finds.
+#[derive(Debug)]
+pub struct Past {
+    /// The events, each with the one stream it was found on.
+    pub events: Vec<Event>,
+    /// Where to go on: everything up to here was told.
+    pub position: i64,
+    /// The head of the log at that moment.
+    pub head: i64,
+    /// The history's name.
+    pub epoch: String,
+}
+
+impl Attachment {
+    /// The fault for a client that cannot go on, with the reason and where the
+    /// log is now.
+    #[must_use]
+    pub fn resync(&self) -> Fault {
+        let now = serde_json::json!({ "epoch": self.epoch, "head": self.head });
+        Fault::new(&RESYNC_REQUIRED).reason(self.refused.unwrap_or("epoch")).current(now)
+    }
+}
+
 /// Reads the log in PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -176,6 +200,27 @@ impl Log {
             .collect();
         let attachment = Attachment { epoch, head, start, streams, refused: None };
         Ok(Found { attachment, head, oldest })
+    }
+
+    /// What a person missed after `resume`, of the streams they follow now,
+    /// each from the beginning of the present membership; at most `limit`.
+    /// `Err` says why the log does not lead on from there.
+    pub async fn past(
+        &self,
+        user: UserId,
+        resume: &Resume,
+        limit: i64,
+    ) -> Result<Result<Past, Attachment>, DbError> {
+        let Attachment { epoch, head, streams, refused, start } =
+            self.attach(user, Some(resume)).await?;
+        if refused.is_some() {
+            return Ok(Err(Attachment { epoch, head, streams, refused, start }));
+        }
+        let events = self.replay(&streams, start, head, limit).await?;
+        let is_all = i64::try_from(events.len()).unwrap_or(i64::MAX) < limit;
+        let last = events.last().map_or(head, |event| event.position);
+        let position = if is_all { head } else { last };
+        Ok(Ok(Past { events, position, head, epoch }))
     }
 
     /// The events of `streams` after `after` and up to `upto`, each stream

@@ -127,6 +127,7 @@ struct Parts {
     detail: Cow<'static, str>,
     errors: Vec<FieldFault>,
     current: Option<Value>,
+    reason: Option<&'static str>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -167,6 +168,7 @@ impl Fault {
             detail: Cow::Borrowed(code.title),
             errors: Vec::new(),
             current: None,
+            reason: None,
             retry_after: None,
             source: None,
         }))
@@ -229,6 +231,14 @@ impl Fault {
         self
     }
 
+    /// Says which of the reasons that the code stands for it is, in a word
+    /// for programs.
+    #[must_use]
+    pub fn reason(mut self, reason: &'static str) -> Self {
+        self.0.reason = Some(reason);
+        self
+    }
+
     /// Says when to try again.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
@@ -277,6 +287,12 @@ impl Fault {
     #[must_use]
     pub fn current_value(&self) -> Option<&Value> {
         self.0.current.as_ref()
+    }
+
+    /// Which of the code's reasons it is, if it has several.
+    #[must_use]
+    pub fn reason_word(&self) -> Option<&'static str> {
+        self.0.reason
     }
 
     /// When to try again, if that is known.

@@ -71,6 +71,9 @@ pub fn body(fault: &Fault, request_id: Option<&str>) -> Value {
         let errors = fault.errors().iter().take(ERRORS_MAX).map(entry).collect();
         object.insert("errors".into(), Value::Array(errors));
     }
+    if let Some(reason) = fault.reason_word() {
+        object.insert("reason".into(), reason.into());
+    }
     if let Some(current) = fault.current_value() {
         object.insert("current".into(), current.clone());
     }

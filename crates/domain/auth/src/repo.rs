@@ -105,6 +105,13 @@ const LIST: Sql = Sql::new(
      ORDER BY last_used_at DESC, id DESC
      LIMIT $3",
 );
+const NEWEST: Sql = Sql::new(
+    "refresh_tokens.newest",
+    "SELECT s.id, s.expires_at, max(t.issued_at)
+     FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+     WHERE s.id = ANY($1) AND s.ended_at IS NULL
+     GROUP BY s.id",
+);
 const LOCK_KEYS: Sql =
     Sql::new("signing_keys.lock", "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))");
 const LIST_KEYS: Sql = Sql::new(
@@ -140,6 +147,7 @@ pub const ALL: &[&Sql] = &[
     &END_ALL,
     &OWNER,
     &LIST,
+    &NEWEST,
     &LOCK_KEYS,
     &LIST_KEYS,
     &INSERT_KEY,
@@ -331,6 +339,16 @@ pub async fn list(
         expires_at: row.get(6),
     };
     Ok(rows.iter().map(session).collect())
+}
+
+/// When each of these sessions was last refreshed, and when it ends at the
+/// latest; those that have ended are left out.
+pub async fn newest(
+    db: &mut impl Queries,
+    sessions: &[SessionId],
+) -> Result<Vec<(SessionId, Timestamp, Timestamp)>, DbError> {
+    let rows = db.rows(&NEWEST, &[&sessions]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
 }
 
 /// Names of the keys in use, the newest first. One after the other: of many

@@ -1,10 +1,12 @@
 //! What one can do with sessions.
 
+use std::collections::HashMap;
+
 use sayso_access::{Ctx, SessionId};
 use sayso_db::{Db, Queries, Tx};
 use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::secret::RootKey;
-use sayso_kernel::{Code, Fault, hex};
+use sayso_kernel::{Code, Fault, Timestamp, hex};
 use sayso_users::{PasswordHash, User, model::Credentials};
 
 use crate::error::{
@@ -125,6 +127,18 @@ async fn end_reused(tx: &mut Tx, ctx: &Ctx, found: &Found) -> Result<Outcome<Ope
         tx.emit(events::refresh_reuse(found.session, found.user, found.generation));
     }
     Ok(refused(&SESSION_REVOKED))
+}
+
+/// Until when the newest access token of each of these sessions is good, for
+/// sockets that came with an older one. Sessions that have ended are left out.
+pub async fn renewed(
+    db: &mut impl Queries,
+    sessions: &[SessionId],
+    lifetimes: Lifetimes,
+) -> Result<HashMap<SessionId, Timestamp>, Fault> {
+    let newest = repo::newest(db, sessions).await?;
+    let until = |(id, ends_at, issued_at)| (id, after(issued_at, lifetimes.access).min(ends_at));
+    Ok(newest.into_iter().map(until).collect())
 }
 
 /// Ends the caller's session.

@@ -13,6 +13,7 @@ pub fn codes() -> Vec<&'static Code> {
     let mut all: Vec<&'static Code> = [
         sayso_kernel::fault::CODES,
         sayso_db::CODES,
+        sayso_events::CODES,
         sayso_web::CODES,
         sayso_auth::CODES,
         sayso_users::CODES,
@@ -22,6 +23,7 @@ pub fn codes() -> Vec<&'static Code> {
         sayso_notifications::CODES,
         sayso_search::CODES,
         sayso_audit::CODES,
+        sayso_realtime::CODES,
     ]
     .concat();
     all.sort_by_key(|code| code.name);

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 mod docs;
+mod events;
 mod explain;
 mod openapi;
 mod ops;

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ops::{self, OpsState};
-use crate::{docs, explain, openapi};
+use crate::{docs, events, explain, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -45,6 +45,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .merge(sayso_search::routes::trash_router(trash))
         .merge(explain::router())
         .merge(sayso_audit::routes::router())
+        .merge(events::router())
         .merge(ops::router(parts.ops.clone()))
         .with_state(app)
         .split_for_parts();

@@ -10,7 +10,9 @@ use sayso_access::{Ctx, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
 use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Refusals};
 use sayso_config::Settings;
-use sayso_events::{AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits};
+use sayso_events::{
+    Acked, AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
+};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random};
 use sayso_notifications::worker::Worker;
@@ -109,7 +111,8 @@ async fn start_on(
     let db = storage.open(settings).await?;
     let root = settings.root_key(&random)?;
     let hub = Hub::new(settings.realtime.ring_len);
-    let app = AppState { db, clock, random, hub, presence: Presence::default() };
+    let presence = Presence::new(Duration::from_millis(settings.realtime.away_after_ms));
+    let app = AppState { db, clock, random, hub, presence };
     let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
     // Whatever was started ends if the rest cannot be.
     let unless_done = stop_background.clone().drop_guard();
@@ -207,7 +210,10 @@ fn gateway(app: &AppState, settings: &Settings, auth: &AuthState) -> Gateway {
         log: Log::new(app.db.clone()),
         gate: doors::gate(auth.clone()),
         inbound: doors::inbound(&app.db),
+        renewals: doors::renewals(auth.clone()),
         presence: app.presence.clone(),
+        volatile: Volatile::default(),
+        acked: Acked::new(app.db.clone()),
         clock: app.clock.clone(),
         random: app.random.clone(),
         settings: settings.realtime.clone(),

@@ -1,5 +1,9 @@
 //! What comes in over a socket goes to the same service functions as HTTP.
 
+mod channels;
+mod messages;
+mod tasks;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,10 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sayso_access::Ctx;
 use sayso_auth::AuthState;
-use sayso_db::{Db, IdempotencyKey, StoredReply};
+use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
-use sayso_messages::view::{MessageView, SocketSend};
-use sayso_realtime::{Gate, Handler, Inbound, Verified};
+use sayso_realtime::{Gate, Handler, Inbound, Renewals, Verified};
+use serde::Serialize;
 use serde_json::Value;
 
 /// Who is let in: whoever has a token that HTTP would take.
@@ -25,38 +29,61 @@ pub(crate) fn gate(auth: AuthState) -> Gate {
     })
 }
 
+/// Which sessions were refreshed since their sockets came, all in one question.
+pub(crate) fn renewals(auth: AuthState) -> Renewals {
+    Arc::new(move |sessions| {
+        let auth = auth.clone();
+        async move {
+            let lifetimes = auth.keys.lifetimes();
+            sayso_auth::service::renewed(&mut auth.app.db.read(), &sessions, lifetimes).await
+        }
+        .boxed()
+    })
+}
+
 /// The events that clients may send.
 pub(crate) fn inbound(db: &Db) -> Inbound {
+    let on = HashMap::from([
+        ("channel.read", door(db, channels::read)),
+        ("message.send", door(db, messages::send)),
+        ("message.edit", door(db, messages::edit)),
+        ("task.create", door(db, tasks::create)),
+        ("task.update", door(db, tasks::update)),
+    ]);
+    Inbound { on }
+}
+
+fn door<F>(db: &Db, work: fn(Db, Ctx, Value) -> F) -> Handler
+where
+    F: Future<Output = Result<Value, Fault>> + Send + 'static,
+{
     let db = db.clone();
-    let send: Handler = Arc::new(move |ctx, data| send_message(db.clone(), ctx, data));
-    Inbound { on: HashMap::from([("message.send", send)]) }
+    Arc::new(move |ctx, data| -> BoxFuture<'static, _> { work(db.clone(), ctx, data).boxed() })
 }
 
-/// `message.send`: as `POST /api/channels/{id}/messages`; the `clientId` is the
-/// key under which it is sent once.
-fn send_message(db: Db, ctx: Ctx, data: Value) -> BoxFuture<'static, Result<Value, Fault>> {
-    async move {
-        let bytes = serde_json::to_vec(&data).map_err(Fault::internal)?;
-        let body: SocketSend = sayso_web::body::parse_value(data)?;
-        let key = body.client_id.as_ref().map(|id| key(&ctx, "message.send", id, &bytes));
-        let (channel, draft) = body.into_parts();
-        let Some(key) = key else {
-            let message = sayso_messages::service::send(&db, &ctx, channel, &draft).await?;
-            return serde_json::to_value(MessageView::of(&message)).map_err(Fault::internal);
-        };
-        let written = db
-            .write_once(&ctx, Some(&key), async move |tx, ctx| {
-                let message = sayso_messages::service::send_in(tx, ctx, channel, &draft).await?;
-                let body = serde_json::to_vec(&MessageView::of(&message));
-                let body = body.map_err(Fault::internal)?.into();
-                Ok(StoredReply { status: 201, headers: Vec::new(), body })
-            })
-            .await?;
-        serde_json::from_slice(&written.reply.body).map_err(Fault::internal)
-    }
-    .boxed()
+/// A write that came over a socket: one transaction, and under a `clientId`
+/// once, by the same ledger as under an `Idempotency-Key`.
+async fn write<V, F>(
+    db: &Db,
+    ctx: &Ctx,
+    key: Option<IdempotencyKey>,
+    mut work: F,
+) -> Result<Value, Fault>
+where
+    V: Serialize,
+    F: AsyncFnMut(&mut Tx, &Ctx) -> Result<V, Fault>,
+{
+    let work = async move |tx: &mut Tx, ctx: &Ctx| {
+        let view = work(tx, ctx).await?;
+        let body = serde_json::to_vec(&view).map_err(Fault::internal)?.into();
+        Ok(StoredReply { status: 200, headers: Vec::new(), body })
+    };
+    let written = db.write_once(ctx, key.as_ref(), work).await?;
+    serde_json::from_slice(&written.reply.body).map_err(Fault::internal)
 }
 
+/// The key of a write, of this event with this payload: another payload under
+/// the same `clientId` is another write, and refused.
 fn key(ctx: &Ctx, event: &str, client_id: &str, payload: &[u8]) -> IdempotencyKey {
     IdempotencyKey {
         scope: ctx.user_id().map_or_else(String::new, |id| id.to_string()),
@@ -64,4 +91,14 @@ fn key(ctx: &Ctx, event: &str, client_id: &str, payload: &[u8]) -> IdempotencyKe
         key: client_id.to_owned(),
         fingerprint: secret::sha256(&[event.as_bytes(), &[0], payload]),
     }
+}
+
+/// A payload as bytes, before it is taken apart.
+fn print(data: &Value) -> Result<Vec<u8>, Fault> {
+    serde_json::to_vec(data).map_err(Fault::internal)
+}
+
+/// Where the caller lives: the zone in which a date is a day.
+fn zone(ctx: &Ctx) -> &str {
+    ctx.actor.as_ref().map_or("UTC", |actor| &actor.time_zone)
 }

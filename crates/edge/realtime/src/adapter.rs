@@ -20,14 +20,14 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts};
 use socketioxide::socket::Socket;
-use socketioxide::{SendError, SocketError, SocketIoBuilder};
+use socketioxide::{ParserConfig, ParserError, SendError, SocketError, SocketIoBuilder};
 use socketioxide_core::Value as Packet;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
 use crate::connect::{Admitted, Seat, admit};
 use crate::inbound::Asked;
-use crate::limits::Limits;
+use crate::limits::{BINARIES_MAX, Limits};
 use crate::node::Node;
 use crate::transport::Transport;
 use crate::wire::{AnswerLine, Refused, Wire};
@@ -62,6 +62,11 @@ fn configure(limits: &Limits) -> SocketIoBuilder {
         .ping_interval(limits.ping_interval)
         .ping_timeout(limits.ping_timeout)
         .connect_timeout(limits.connect_timeout)
+        .with_parser(
+            ParserConfig::common()
+                .max_incoming_binaries(BINARIES_MAX)
+                .max_incoming_binary_buf_size(limits.payload_max),
+        )
 }
 
 /// Runs before the client is told that it is connected. What it returns as an
@@ -91,9 +96,21 @@ fn listen(socket: &SocketRef, seat: &Arc<Seat>) {
     let place = Arc::clone(seat);
     type Argument = TryData<serde_json::Value>;
     socket.on_fallback(move |Event(name): Event, data: Argument, line: Acknowledgement| {
-        place.hear(Asked { name, data: data.0.unwrap_or_default(), line: Box::new(line) });
+        match data.0 {
+            Err(error) if is_too_deep(&error) => place.cut(),
+            data => {
+                let data = data.unwrap_or_default();
+                place.hear(Asked { name, data, line: Box::new(line) });
+            }
+        }
         ready(())
     });
+}
+
+/// What nests deeper than JSON is read here was made to break something. The
+/// Socket.IO server tells it from other errors by its words alone.
+fn is_too_deep(error: &ParserError) -> bool {
+    error.to_string().contains("recursion limit")
 }
 
 /// Runs once the client was told that it is connected.

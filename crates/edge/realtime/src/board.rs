@@ -32,6 +32,8 @@ pub(crate) struct Index {
     streams: HashMap<String, Sessions>,
     logins: HashMap<SessionId, Vec<u64>>,
     expiries: BTreeSet<(Timestamp, u64)>,
+    /// The streams of people whose socket has gone, until others were told.
+    parted: HashMap<UserId, Vec<String>>,
     /// Sessions that ended lately. Whoever was verified before the end and
     /// enters after it finds it here.
     ended: VecDeque<(Instant, SessionId, String)>,
@@ -62,7 +64,7 @@ impl Board {
         index.sessions.insert(session.id, Arc::clone(session));
         index.catching.insert(session.id);
         index.logins.entry(login).or_default().push(session.id);
-        index.expiries.insert((session.expires_at, session.id));
+        index.expiries.insert((session.expires_at(), session.id));
         let ended = index.ended.iter().find(|(_, ended, _)| *ended == login);
         if let Some((_, _, code)) = ended {
             return Some(Shut::Away(code.clone()));
@@ -77,7 +79,10 @@ impl Board {
         let mut index = self.0.lock();
         index.sessions.remove(&session.id);
         index.catching.remove(&session.id);
-        index.expiries.remove(&(session.expires_at, session.id));
+        index.expiries.remove(&(session.expires_at(), session.id));
+        if !followed.is_empty() {
+            index.parted.insert(session.actor.user_id, crate::whispers::shared(followed));
+        }
         for stream in followed {
             index.unfollow(session.id, stream);
         }
@@ -111,6 +116,27 @@ impl Board {
     /// Everybody.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         self.0.lock().sessions.values().cloned().collect()
+    }
+
+    /// The token of a socket is good for longer.
+    pub(crate) fn renew(&self, session: &Session, until: Timestamp) {
+        let mut index = self.0.lock();
+        if index.expiries.remove(&(session.expires_at(), session.id)) {
+            session.set_expires_at(until);
+            index.expiries.insert((until, session.id));
+        }
+    }
+
+    /// Who follows a stream, as far as the index knows.
+    pub(crate) fn followers(&self, stream: &str) -> Vec<Arc<Session>> {
+        let mut found = Vec::new();
+        self.0.lock().add_followers(stream, &mut found);
+        found
+    }
+
+    /// The streams of people whose sockets have gone since this was asked last.
+    pub(crate) fn take_parted(&self) -> HashMap<UserId, Vec<String>> {
+        std::mem::take(&mut self.0.lock().parted)
     }
 
     /// Everybody whose token expired before `then`.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use http::request::Parts;
 use parking_lot::Mutex;
 use sayso_access::{Ctx, Origin};
-use sayso_events::Resume;
 use sayso_kernel::fault::UNAVAILABLE;
 use sayso_kernel::{Fault, Kind};
 
@@ -15,7 +14,7 @@ use crate::board::Shut;
 use crate::inbound::{self, Asked};
 use crate::limits::INBOUND_WAITING_MAX;
 use crate::node::{Node, Verified};
-use crate::protocol::{Closing, Hello};
+use crate::protocol::{Closing, Hello, UNREADABLE, Wish};
 use crate::replay;
 use crate::session::Session;
 use crate::transport::Transport;
@@ -37,7 +36,7 @@ pub(crate) struct Admitted {
 pub(crate) struct Admission {
     node: Arc<Node>,
     who: (Verified, i64),
-    resume: Option<Resume>,
+    resume: Wish,
     origin: Origin,
     transport: Arc<Transport>,
 }
@@ -73,7 +72,7 @@ pub(crate) async fn admit(
 }
 
 /// Who comes, and after which place of the log that was asked.
-type Checked = ((Verified, i64), Option<Resume>);
+type Checked = ((Verified, i64), Wish);
 
 async fn check(node: &Node, auth: &serde_json::Value) -> Result<Checked, Fault> {
     if node.is_draining.load(Ordering::SeqCst) {
@@ -122,7 +121,7 @@ impl Seat {
         if let Some(ended) = ended {
             let closing = match ended {
                 Shut::Away(code) => Closing::stay_away(&code),
-                Shut::Back(code) => Closing::come_back(&code, session.node.retry_after_ms()),
+                Shut::Back(code) => Closing::come_back(&code, session.node.retry_after(&code)),
             };
             return session.close(&closing);
         }
@@ -139,6 +138,17 @@ impl Seat {
         if let Place::Taken(session) = place {
             session.gone();
         }
+    }
+
+    /// The client sends what nobody should: it is cut, and may come back.
+    pub(crate) fn cut(&self) {
+        let Place::Taken(session) = &*self.0.lock() else { return };
+        let session = Arc::clone(session);
+        // Not here: closing it leads back to this seat.
+        tokio::spawn(async move {
+            let retry_after_ms = session.node.retry_after_ms();
+            session.close(&Closing::come_back(UNREADABLE.name, retry_after_ms));
+        });
     }
 
     /// The client sends something.

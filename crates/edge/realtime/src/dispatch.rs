@@ -8,6 +8,10 @@ use tokio::sync::mpsc;
 use crate::limits::DISPATCH_BURST;
 use crate::node::Node;
 use crate::protocol::Closing;
+use crate::whispers;
+
+/// The event with which typing ends.
+const SENT: &str = "message.sent";
 
 /// Hands out whatever the hub hears, until there is no hub any more.
 pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
@@ -31,6 +35,13 @@ pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
 
 /// Offers one event to whoever may have to hear it.
 pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
+    if event.kind == SENT
+        && let Some(sender) = event.actor_id
+        && let Some(placed) = event.streams.first()
+    {
+        // Whoever has said it no longer types it, whichever door it came by.
+        whispers::stop_typing(node, sender, &placed.stream);
+    }
     let candidates = node.board.candidates(event);
     metrics::counter!("sayso_realtime_offered_total").increment(candidates.len() as u64);
     for session in &candidates {

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use crate::adapter::{self, Engine};
 use crate::node::Node;
+use crate::protocol::CROWDED_NODE;
 use crate::transport::Transport;
 
 /// Separates the packets of one answer to a poll.
@@ -93,7 +94,11 @@ impl Door {
         if self.node.is_draining.load(Ordering::SeqCst) {
             return None;
         }
-        let transport = self.node.transports.open()?;
+        let Some(transport) = self.node.transports.open(self.node.limits.sockets_max) else {
+            metrics::counter!("sayso_realtime_refused_total", "code" => CROWDED_NODE.name)
+                .increment(1);
+            return None;
+        };
         request.extensions_mut().insert(Arc::clone(&transport));
         Some(transport)
     }

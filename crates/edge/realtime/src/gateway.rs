@@ -8,9 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use parking_lot::Mutex;
 use sayso_config::Realtime;
-use sayso_events::{Hub, Log, Message, Presence};
+use sayso_events::{Acked, Hub, Log, Lot, Message, Presence, Volatile};
 use sayso_kernel::{Clock, Random};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -18,13 +18,13 @@ use crate::board::Board;
 use crate::dispatch;
 use crate::door::Door;
 use crate::inbound::Inbound;
-use crate::limits::{Limits, TOKEN_GRACE};
-use crate::node::{Gate, Node};
+use crate::limits::Limits;
+use crate::node::{Gate, Node, Renewals};
 use crate::protocol::Closing;
 use crate::transport::Transports;
+use crate::typing::Typing;
+use crate::{watch, whispers};
 
-/// How often it is looked for sockets whose token has expired.
-const EXPIRY_LOOK: Duration = Duration::from_secs(1);
 /// How long sockets may take to go when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
@@ -38,8 +38,14 @@ pub struct GatewayParts {
     pub gate: Gate,
     /// What clients may send.
     pub inbound: Inbound,
+    /// Says which sessions were refreshed.
+    pub renewals: Renewals,
     /// Who is connected.
     pub presence: Presence,
+    /// Carries what is heard now or never.
+    pub volatile: Volatile,
+    /// How far each session has come.
+    pub acked: Acked,
     /// The clock.
     pub clock: Clock,
     /// The generator of ids and of spread.
@@ -48,12 +54,15 @@ pub struct GatewayParts {
     pub settings: Realtime,
 }
 
+/// What the gateway listens to.
+type Heard = (mpsc::Receiver<Message>, mpsc::Receiver<Lot>);
+
 /// The sockets of this node. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
     node: Arc<Node>,
     door: Door,
-    heard: Arc<Mutex<Option<mpsc::Receiver<Message>>>>,
+    heard: Arc<Mutex<Option<Heard>>>,
 }
 
 impl Gateway {
@@ -61,13 +70,18 @@ impl Gateway {
     /// [`Gateway::run`] must follow soon: the hub waits for listeners.
     #[must_use]
     pub fn new(parts: GatewayParts) -> Self {
-        let heard = parts.hub.listen();
+        let heard = (parts.hub.listen(), parts.volatile.listen());
         let node = Arc::new(Node {
             hub: parts.hub,
             log: parts.log,
             gate: parts.gate,
             inbound: parts.inbound,
+            renewals: parts.renewals,
             presence: parts.presence,
+            volatile: parts.volatile,
+            typing: Typing::default(),
+            acked: parts.acked,
+            acks_due: Notify::new(),
             clock: parts.clock,
             random: parts.random,
             limits: Limits::from(&parts.settings),
@@ -97,12 +111,15 @@ impl Gateway {
     ///
     /// When called twice.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut heard = self.heard.lock().take().expect("a gateway runs once");
+        let taken = self.heard.lock().take();
+        let (mut events, mut lots) = taken.expect("a gateway runs once");
         tokio::select! {
             () = stop.cancelled() => {}
-            () = dispatch::run(&self.node, &mut heard) => {}
-            () = self.watch_tokens() => {}
+            () = dispatch::run(&self.node, &mut events) => {}
+            () = whispers::run(&self.node, &mut lots) => {}
+            () = watch::run(&self.node) => {}
         }
+        watch::finish(&self.node).await;
     }
 
     /// Asks all sockets to come back, each at a moment of its own within
@@ -125,16 +142,5 @@ impl Gateway {
     #[must_use]
     pub fn sockets(&self) -> usize {
         self.node.transports.count()
-    }
-
-    async fn watch_tokens(&self) {
-        let mut tick = tokio::time::interval(EXPIRY_LOOK);
-        loop {
-            tick.tick().await;
-            let Ok(then) = self.node.clock.now().checked_sub(TOKEN_GRACE) else { continue };
-            for session in self.node.board.expired(then) {
-                session.close(&Closing::come_back("auth.token_expired", 0));
-            }
-        }
     }
 }

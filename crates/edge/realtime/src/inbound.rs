@@ -9,10 +9,13 @@ use futures_util::future::BoxFuture;
 use sayso_access::Ctx;
 use sayso_kernel::{Fault, Kind};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::limits::{INBOUND_TIME_MAX, INBOUND_WAITING_MAX};
+use crate::meter::Metered;
 use crate::outbox::Packet;
-use crate::protocol::{Answer, TOO_MANY, UNKNOWN_EVENT, encode};
+use crate::own::Own;
+use crate::protocol::{Answer, Closing, TOO_MANY, UNKNOWN_EVENT, encode};
 use crate::session::Session;
 use crate::wire::AnswerLine;
 
@@ -44,15 +47,28 @@ pub(crate) struct Asked {
 /// Takes an event; it is worked on when those before it are done.
 pub(crate) fn take(session: &Arc<Session>, asked: Asked) {
     let mut refused = None;
+    let mut is_flood = false;
+    let now = Instant::now();
     let was_working = session.with(|state| {
-        if state.asked.len() >= INBOUND_WAITING_MAX {
+        let metered = state.meter.count(now);
+        is_flood = metered == Metered::Flood;
+        if metered != Metered::Granted || state.asked.len() >= INBOUND_WAITING_MAX {
             refused = Some(asked);
             return true;
         }
         state.asked.push_back(asked);
         std::mem::replace(&mut state.is_working, true)
     });
-    if let Some(Asked { line, .. }) = refused {
+    if is_flood {
+        metrics::counter!("sayso_realtime_in_refused_total", "as" => "flood").increment(1);
+        // Not here: it leads back to the seat that is just being asked.
+        let session = Arc::clone(session);
+        tokio::spawn(async move {
+            let retry_after_ms = session.node.retry_after_ms();
+            session.close(&Closing::come_back(TOO_MANY.name, retry_after_ms));
+        });
+    } else if let Some(Asked { line, .. }) = refused {
+        metrics::counter!("sayso_realtime_in_refused_total", "as" => "answer").increment(1);
         answer(session, line, &Err(Fault::new(&TOO_MANY)), "");
     } else if was_working == Some(false) {
         tokio::spawn(work(Arc::clone(session)));
@@ -69,7 +85,15 @@ async fn work(session: Arc<Session>) {
         let Some(Some(Asked { name, data, line })) = next else { return };
         let ctx = session.node.ctx(session.actor.clone(), session.origin.clone());
         let request_id = ctx.correlation_id.to_string();
-        let outcome = handle(&session, ctx, &name, data).await;
+        let own = Own::of(&name);
+        if own.is_none_or(Own::is_sign_of_life) {
+            let (user, now) = (session.actor.user_id, ctx.now());
+            session.node.presence.active(user, session.id, now);
+        }
+        let outcome = match own {
+            Some(own) => own.answer(&session, data).await,
+            None => handle(&session, ctx, &name, data).await,
+        };
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
         }

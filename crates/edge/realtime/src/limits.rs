@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use sayso_config::Realtime;
 
-/// Sockets of one node at the most; more are asked to come back later.
-pub(crate) const SOCKETS_MAX: usize = 20_000;
 /// Packets that wait inside the Socket.IO server. Short, because it takes
 /// them without telling when they leave; what waits longer waits with us.
 const ENGINE_QUEUE: usize = 32;
@@ -28,6 +26,22 @@ pub(crate) const RETRY_MIN: Duration = Duration::from_millis(1);
 pub(crate) const RETRY_MAX: Duration = Duration::from_millis(50);
 /// Events of a client that wait for the one being worked on.
 pub(crate) const INBOUND_WAITING_MAX: usize = 64;
+/// What is over the limit of events in is refused with an answer, up to this
+/// many times that limit again; more than that is no client, and is cut.
+pub(crate) const REFUSED_TIMES: f64 = 2.0;
+/// How long somebody who has too many sockets is asked to stay away.
+pub(crate) const CROWDED_RETRY_MS: u32 = 10_000;
+/// Binary attachments of an event: no event has any.
+pub(crate) const BINARIES_MAX: usize = 0;
+/// News of presence for one socket that come one by one; more than that at
+/// once come in one packet.
+pub(crate) const WHISPERS_MAX: usize = 32;
+/// How long somebody is said to type after they last said so.
+pub(crate) const TYPING_FOR: Duration = Duration::from_secs(6);
+/// How often it is said again while they go on.
+pub(crate) const TYPING_AGAIN: Duration = Duration::from_secs(3);
+/// Channels in which one person may be typing at once.
+pub(crate) const TYPING_MAX: usize = 20;
 /// How long one event of a client may be worked on.
 pub(crate) const INBOUND_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long a farewell may take to leave before the transport is cut.
@@ -52,6 +66,10 @@ pub(crate) const UPGRADES_MAX: usize = 4;
 /// The limits that can be set.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    pub(crate) sockets_max: usize,
+    pub(crate) sockets_per_person_max: usize,
+    pub(crate) events_in_per_second: u32,
+    pub(crate) events_in_burst: u32,
     pub(crate) engine_queue: usize,
     /// Packets that wait for a socket before it has to move.
     pub(crate) waiting_max: usize,
@@ -69,6 +87,10 @@ impl From<&Realtime> for Limits {
     fn from(settings: &Realtime) -> Self {
         let waiting_max = settings.queue_len_max;
         Self {
+            sockets_max: settings.sockets_max,
+            sockets_per_person_max: settings.sockets_per_person_max,
+            events_in_per_second: settings.events_in_per_second,
+            events_in_burst: settings.events_in_burst,
             engine_queue: ENGINE_QUEUE.min(waiting_max),
             waiting_max,
             // A seam hands over its whole buffer at once, and a batch of the

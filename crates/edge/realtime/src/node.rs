@@ -1,18 +1,22 @@
 //! What all sockets of this node share.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
-use sayso_access::{Actor, Ctx, Origin, Via};
-use sayso_events::{Hub, Log, Presence};
+use sayso_access::{Actor, Ctx, Origin, SessionId, Via};
+use sayso_events::{Acked, Hub, Log, Presence, Volatile};
 use sayso_kernel::{Clock, Fault, Random, Timestamp};
 
 use crate::board::{Board, Shut};
 use crate::inbound::Inbound;
-use crate::limits::{Limits, RETRY_AFTER_MS};
+use crate::limits::{CROWDED_RETRY_MS, Limits, RETRY_AFTER_MS};
+use crate::protocol::CROWDED_PERSON;
 use crate::session::Session;
 use crate::transport::Transports;
+use crate::typing::Typing;
+use tokio::sync::Notify;
 
 /// A person whose token was accepted.
 #[derive(Clone, Debug)]
@@ -26,12 +30,26 @@ pub struct Verified {
 /// Says who a token belongs to, or refuses it: the same door as for HTTP.
 pub type Gate = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Verified, Fault>> + Send + Sync>;
 
+/// Says until when the newest access token of each of these sessions is good.
+/// One that has ended, or is not known, is left out.
+pub type Renewals = Arc<
+    dyn Fn(Vec<SessionId>) -> BoxFuture<'static, Result<HashMap<SessionId, Timestamp>, Fault>>
+        + Send
+        + Sync,
+>;
+
 pub(crate) struct Node {
     pub(crate) hub: Hub,
     pub(crate) log: Log,
     pub(crate) gate: Gate,
     pub(crate) inbound: Inbound,
+    pub(crate) renewals: Renewals,
     pub(crate) presence: Presence,
+    pub(crate) volatile: Volatile,
+    pub(crate) typing: Typing,
+    pub(crate) acked: Acked,
+    /// Somebody with an acknowledgement has gone.
+    pub(crate) acks_due: Notify,
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) limits: Limits,
@@ -58,18 +76,28 @@ impl Node {
         RETRY_AFTER_MS + self.random.below(RETRY_AFTER_MS)
     }
 
+    /// When somebody who was sent away for this is wanted back.
+    pub(crate) fn retry_after(&self, code: &str) -> u32 {
+        let spread = self.retry_after_ms();
+        if code == CROWDED_PERSON.name { CROWDED_RETRY_MS + spread } else { spread }
+    }
+
     /// A socket is there: it is handed events from now on. Answers
     /// what happened to its person while it was let in.
     pub(crate) fn enter(&self, session: &Arc<Session>) -> Option<Shut> {
-        self.presence.connected(session.actor.user_id);
+        let (user, now) = (session.actor.user_id, self.clock.now());
+        let devices = self.presence.connected(user, session.id, now);
         metrics::gauge!("sayso_realtime_sockets").increment(1.0);
-        self.board.enter(session)
+        let shut = self.board.enter(session);
+        let is_crowded = devices > self.limits.sockets_per_person_max;
+        shut.or_else(|| is_crowded.then(|| Shut::Back(CROWDED_PERSON.name.to_owned())))
     }
 
     /// A socket is gone.
     pub(crate) fn leave(&self, session: &Session, followed: &[String]) {
         self.board.leave(session, followed);
         metrics::gauge!("sayso_realtime_sockets").decrement(1.0);
-        self.presence.disconnected(session.actor.user_id);
+        self.presence.disconnected(session.actor.user_id, session.id, self.clock.now());
+        self.acks_due.notify_one();
     }
 }

@@ -192,7 +192,7 @@ mod tests {
             let settings = Realtime { queue_len_max: 10, ..Realtime::default() };
             Self {
                 wire: Narrow { room: room.into(), ..Narrow::default() },
-                transport: Arc::new(Transports::default()).open().expect("there is room"),
+                transport: Arc::new(Transports::default()).open(1).expect("there is room"),
                 limits: Limits::from(&settings),
                 outbox: Outbox::new(),
                 now: Instant::now(),

@@ -1,6 +1,9 @@
 //! The shapes on the wire, both ways (contract, chapter 5). Nothing else in
 //! this crate serialises.
 
+mod asked;
+mod volatile;
+
 use std::sync::Arc;
 
 use sayso_access::{SessionId, TOKEN_MISSING, UserId};
@@ -11,6 +14,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::limits::{Limits, TOKEN_LEN_MAX};
+
+pub(crate) use asked::{Ack, Acked, Past, Replay as AskedReplay, SetPresence, Typing};
+pub(crate) use volatile::{
+    CONNECTED, DISCONNECTED, Listed, PRESENCE, PRESENCE_MANY, Person, TYPING, TYPING_ENDED, Typist,
+};
 
 /// Names of the packets a client hears besides events.
 pub(crate) const READY: &str = "ready";
@@ -23,17 +31,27 @@ pub(crate) const LEFT: &str = "stream.left";
 pub const AUTH_UNPARSABLE: Code = Code::new(
     "socket.auth_unparsable",
     Kind::Malformed,
-    "The auth of a socket is {token, resume?: {epoch, position}}",
+    "The auth of a socket is {token, resume?: {epoch, position} | 'acked'}",
 );
 /// A client sent an event that the server does not know.
 pub const UNKNOWN_EVENT: Code =
     Code::new("socket.unknown_event", Kind::NotFound, "There is no such event to send");
+/// A client sends what is no JSON to be read.
+pub const UNREADABLE: Code =
+    Code::new("socket.unreadable", Kind::Malformed, "What the socket sent cannot be read");
 /// A client sends faster than its events can be worked on.
 pub const TOO_MANY: Code =
-    Code::new("socket.too_many", Kind::TooMany, "Too many events of this socket wait");
+    Code::new("limits.too_many", Kind::TooMany, "The socket sends more events than it may");
+/// A person has as many sockets as one may have.
+pub const CROWDED_PERSON: Code =
+    Code::new("limits.sockets_per_person", Kind::TooMany, "You have too many sockets open");
+/// A node has as many sockets as it may have.
+pub const CROWDED_NODE: Code =
+    Code::new("limits.sockets_per_node", Kind::Unavailable, "The node has too many sockets open");
 
 /// The codes declared here.
-pub const CODES: &[&Code] = &[&AUTH_UNPARSABLE, &UNKNOWN_EVENT, &TOO_MANY];
+pub const CODES: &[&Code] =
+    &[&AUTH_UNPARSABLE, &UNKNOWN_EVENT, &UNREADABLE, &TOO_MANY, &CROWDED_PERSON, &CROWDED_NODE];
 
 /// Encodes a packet's one argument.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Arc<RawValue> {
@@ -45,7 +63,18 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Arc<RawValue> {
 #[derive(Debug)]
 pub(crate) struct Hello {
     pub(crate) token: String,
-    pub(crate) resume: Option<Resume>,
+    pub(crate) resume: Wish,
+}
+
+/// Where a client wants to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// At the head: it has read everything, or will.
+    Head,
+    /// After this place.
+    After(Resume),
+    /// After the place that it acknowledged last.
+    Acked,
 }
 
 impl Hello {
@@ -61,20 +90,16 @@ impl Hello {
     }
 }
 
-fn resume(value: &Value) -> Result<Option<Resume>, Fault> {
+fn resume(value: &Value) -> Result<Wish, Fault> {
     match value {
-        Value::Null => Ok(None),
-        // Nothing is kept of what a client acknowledged: it begins anew, as
-        // one that comes from another history.
-        Value::String(word) if word == "acked" => {
-            Ok(Some(Resume { epoch: String::new(), position: 0 }))
-        }
+        Value::Null => Ok(Wish::Head),
+        Value::String(word) if word == "acked" => Ok(Wish::Acked),
         Value::Object(cursor) => {
             let epoch = cursor.get("epoch").and_then(Value::as_str);
             let position = cursor.get("position").and_then(Value::as_i64);
             match (epoch, position) {
                 (Some(epoch), Some(position)) if position >= 0 => {
-                    Ok(Some(Resume { epoch: epoch.to_owned(), position }))
+                    Ok(Wish::After(Resume { epoch: epoch.to_owned(), position }))
                 }
                 _ => Err(Fault::new(&AUTH_UNPARSABLE)),
             }
@@ -114,6 +139,9 @@ struct Shown {
     payload_max_bytes: usize,
     queue_len_max: usize,
     replay_batch: usize,
+    sockets_per_person_max: usize,
+    events_in_per_second: u32,
+    events_in_burst: u32,
     ping_interval_ms: u128,
     ping_timeout_ms: u128,
 }
@@ -149,6 +177,9 @@ impl<'a> Ready<'a> {
                 payload_max_bytes: limits.payload_max,
                 queue_len_max: limits.waiting_max,
                 replay_batch: limits.replay_batch,
+                sockets_per_person_max: limits.sockets_per_person_max,
+                events_in_per_second: limits.events_in_per_second,
+                events_in_burst: limits.events_in_burst,
                 ping_interval_ms: limits.ping_interval.as_millis(),
                 ping_timeout_ms: limits.ping_timeout.as_millis(),
             },
@@ -270,7 +301,9 @@ mod tests {
 
         let hello = Hello::parse(&auth).unwrap();
 
-        assert_eq!(hello.resume, Some(Resume { epoch: "e".into(), position: 7 }));
+        assert_eq!(hello.resume, Wish::After(Resume { epoch: "e".into(), position: 7 }));
+        let acked = Hello::parse(&json!({"token": "t", "resume": "acked"})).unwrap();
+        assert_eq!(acked.resume, Wish::Acked);
     }
 
     #[test]
@@ -282,7 +315,7 @@ mod tests {
         let answer: Value = serde_json::from_str(encode(&Answer::of(&refused, "r")).get()).unwrap();
         assert_eq!(answer["ok"], json!(false));
         assert_eq!(answer["temporary"], json!(true));
-        assert_eq!(answer["error"]["code"], "socket.too_many");
+        assert_eq!(answer["error"]["code"], "limits.too_many");
         assert_eq!(answer["error"]["requestId"], "r");
     }
 

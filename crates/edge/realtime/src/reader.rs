@@ -121,6 +121,15 @@ impl Reader {
         follows.into_iter().flat_map(HashMap::keys).map(String::as_str)
     }
 
+    /// Whether a stream is followed; `None` before the seam, when nobody knows
+    /// it yet.
+    pub(crate) fn follows(&self, stream: &str) -> Option<bool> {
+        match &self.phase {
+            Phase::Live { follows, .. } => Some(follows.contains_key(stream)),
+            Phase::Catching { .. } => None,
+        }
+    }
+
     /// The seam (t3), after everything up to `head` was replayed from
     /// `streams`, the streams as of `head`.
     pub(crate) fn go_live<'s>(

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::limits::{REPLAY_PACKET_BYTES, REPLAY_STALL_MAX, RETRY_MAX, RETRY_MIN, SEAM_ROUNDS_MAX};
 use crate::outbox::Packet;
 use crate::protocol::{
-    Closing, Greeted, JOINED, Joined, LEFT, Left, READY, REPLAY, Ready, Replay, encode,
+    Closing, Greeted, JOINED, Joined, LEFT, Left, READY, REPLAY, Ready, Replay, Wish, encode,
 };
 use crate::session::Session;
 
@@ -20,8 +20,8 @@ use crate::session::Session;
 const UNAVAILABLE: &str = "server.unavailable";
 
 /// Brings a socket up; closes it if that fails.
-pub(crate) async fn bring_up(session: Arc<Session>, resume: Option<Resume>) {
-    if let Err(Stopped(code)) = run(&session, resume).await {
+pub(crate) async fn bring_up(session: Arc<Session>, wish: Wish) {
+    if let Err(Stopped(code)) = run(&session, wish).await {
         let retry_after_ms = session.node.retry_after_ms();
         session.close(&Closing::come_back(code, retry_after_ms));
     }
@@ -31,14 +31,14 @@ pub(crate) async fn bring_up(session: Arc<Session>, resume: Option<Resume>) {
 /// with whatever code: it is not told any more.
 struct Stopped(&'static str);
 
-async fn run(session: &Arc<Session>, resume: Option<Resume>) -> Result<(), Stopped> {
+async fn run(session: &Arc<Session>, wish: Wish) -> Result<(), Stopped> {
     // Before the node has read the head once, it does not hand out what lies
     // between that head and ours.
     let node = &session.node;
     let started = tokio::time::timeout(node.limits.connect_timeout, node.hub.wait_for(i64::MIN));
     started.await.map_err(|_| Stopped(UNAVAILABLE))?;
 
-    let mut cursor = resume;
+    let mut cursor = place(session, wish).await?;
     let mut before: Option<Attachment> = None;
     for _ in 0..SEAM_ROUNDS_MAX {
         session.listen();
@@ -67,6 +67,22 @@ async fn run(session: &Arc<Session>, resume: Option<Resume>) -> Result<(), Stopp
         before = Some(now);
     }
     Err(Stopped("session.slow_reader"))
+}
+
+/// Where a socket wants to go on. Whoever has acknowledged nothing comes, as it
+/// were, from another history.
+async fn place(session: &Session, wish: Wish) -> Result<Option<Resume>, Stopped> {
+    match wish {
+        Wish::Head => Ok(None),
+        Wish::After(resume) => Ok(Some(resume)),
+        Wish::Acked => match session.node.acked.lookup(session.actor.session_id).await {
+            Ok(kept) => Ok(Some(kept.unwrap_or(Resume { epoch: String::new(), position: 0 }))),
+            Err(error) => {
+                tracing::warn!(%error, "what a socket acknowledged cannot be read");
+                Err(Stopped(UNAVAILABLE))
+            }
+        },
+    }
 }
 
 /// Reads head and streams, and tries again while the database is away.

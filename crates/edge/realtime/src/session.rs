@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sayso_access::{Actor, Origin};
-use sayso_events::{Attachment, Event, Resume};
+use sayso_events::{Attachment, Event, Resume, Whisper};
 use sayso_kernel::Timestamp;
 use tokio::time::Instant;
 
 use crate::inbound::Asked;
 use crate::limits::{FAREWELL_POLLING, FAREWELL_WEBSOCKET, HANG_UP, RETRY_MAX, RETRY_MIN};
+use crate::meter::Meter;
 use crate::node::Node;
 use crate::outbox::{Line, Outbox, Packet, Sent};
 use crate::protocol::{CLOSED, Closing, JOINED, Joined, LEFT, Left, encode};
 use crate::reader::{Moved, Overtaken, Reader, Tell};
 use crate::transport::Transport;
+use crate::whispers::{self, shared};
 use crate::wire::Wire;
 
 /// One socket.
@@ -23,7 +25,9 @@ pub(crate) struct Session {
     pub(crate) id: u64,
     pub(crate) actor: Actor,
     pub(crate) origin: Origin,
-    pub(crate) expires_at: Timestamp,
+    /// When the newest token of its session expires, as far as is known. The
+    /// board holds it too: it is changed there.
+    expires_at: Mutex<Timestamp>,
     /// What this node had applied of the log before the person was verified:
     /// all of it was known then.
     pub(crate) verified_after: i64,
@@ -40,6 +44,7 @@ pub(crate) struct State {
     has_ended: bool,
     is_pumping: bool,
     pub(crate) asked: VecDeque<Asked>,
+    pub(crate) meter: Meter,
     pub(crate) is_working: bool,
 }
 
@@ -63,11 +68,12 @@ impl Session {
     ) -> Arc<Self> {
         let reader =
             Reader::new(who.actor.user_id, who.actor.session_id, node.limits.replay_buffer);
+        let meter = Meter::new(&node.limits, Instant::now());
         Arc::new(Self {
             id: node.new_id(),
             actor: who.actor,
             origin,
-            expires_at: who.expires_at,
+            expires_at: Mutex::new(who.expires_at),
             verified_after,
             transport,
             node,
@@ -78,6 +84,7 @@ impl Session {
                 has_ended: false,
                 is_pumping: false,
                 asked: VecDeque::new(),
+                meter,
                 is_working: false,
             }),
         })
@@ -90,6 +97,51 @@ impl Session {
             transport: &self.transport,
             limits: &self.node.limits,
         }
+    }
+
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        *self.expires_at.lock()
+    }
+
+    /// Only for the board.
+    pub(crate) fn set_expires_at(&self, at: Timestamp) {
+        *self.expires_at.lock() = at;
+    }
+
+    /// Whether it follows a stream now. Before its seam it may.
+    pub(crate) fn follows(&self, stream: &str) -> bool {
+        self.with(|state| state.reader.follows(stream).unwrap_or(true)).unwrap_or(false)
+    }
+
+    /// The streams it shares with others, and the person's own; `None` while
+    /// it is not live.
+    pub(crate) fn circle(&self) -> Option<Vec<String>> {
+        let followed: Vec<String> =
+            self.with(|state| state.reader.followed().map(str::to_owned).collect())?;
+        (!followed.is_empty()).then(|| shared(&followed))
+    }
+
+    /// Sends what is heard now or never, as far as the socket follows its
+    /// streams. One that has not taken what came before misses it.
+    pub(crate) fn whisper(self: &Arc<Self>, whispers: &[&Whisper]) {
+        let mut after = After::default();
+        self.with(|State { reader, outbox, .. }| {
+            let is_mine = |stream: &String| reader.follows(stream) == Some(true);
+            let is_heard = |it: &&&Whisper| it.streams.iter().any(is_mine);
+            let mine: Vec<&Whisper> = whispers.iter().filter(is_heard).copied().collect();
+            if mine.is_empty() {
+                return;
+            }
+            if !outbox.is_empty() {
+                let lost = mine.len() as u64;
+                metrics::counter!("sayso_volatile_lost_total", "where" => "socket").increment(lost);
+                return;
+            }
+            for packet in whispers::packets(&mine) {
+                after.note(outbox.push(packet, &self.line()));
+            }
+        });
+        self.settle(after);
     }
 
     /// Runs `work` on the state; `None` once the socket has ended.

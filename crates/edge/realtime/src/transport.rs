@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{SOCKETS_MAX, UPGRADES_MAX};
+use crate::limits::UPGRADES_MAX;
 
 /// Ends a polling session by its id, as if its client had said farewell.
 pub(crate) type EndPolling = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -40,9 +40,9 @@ pub(crate) struct Transport {
 }
 
 impl Transports {
-    /// A new transport; `None` when the node has as many as it may.
-    pub(crate) fn open(self: &Arc<Self>) -> Option<Arc<Transport>> {
-        let is_free = |open: usize| (open < SOCKETS_MAX).then_some(open + 1);
+    /// A new transport; `None` when there are `max` already.
+    pub(crate) fn open(self: &Arc<Self>, max: usize) -> Option<Arc<Transport>> {
+        let is_free = |open: usize| (open < max).then_some(open + 1);
         self.open.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_free).ok()?;
         Some(Arc::new(Transport {
             all: Arc::clone(self),

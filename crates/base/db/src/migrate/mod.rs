@@ -78,9 +78,10 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (19, "0019_trash_indexes"),
     (20, "0020_user_grants"),
     (21, "0021_people_orders"),
-    (22, "0022_audit_indexes"),
-    (23, "0023_reading_indexes"),
-    (24, "0024_people_by_role"),
+    (22, "0022_socket_positions"),
+    (23, "0023_audit_indexes"),
+    (24, "0024_reading_indexes"),
+    (25, "0025_people_by_role"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

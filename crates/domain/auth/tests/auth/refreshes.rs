@@ -8,7 +8,7 @@ use sayso_auth::Pair;
 use sayso_kernel::Fault;
 use tokio::sync::Barrier;
 
-use crate::stage::{Stage, code};
+use crate::stage::{PASSWORD, Stage, code};
 
 /// Tips of a chain: tokens that can still be exchanged.
 const TIPS: &str = "SELECT count(*) FROM refresh_tokens
@@ -224,4 +224,31 @@ async fn without_a_database_nobody_is_let_in_and_nobody_is_shown_out() {
     let fault = verified.map(drop).expect_err("nobody can know");
     assert_eq!(fault.kind().status(), 503);
     assert!(stage.use_access(&pair).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_session_says_until_when_its_newest_token_is_good_and_an_ended_one_says_nothing() {
+    let stage = Stage::new().await;
+    let kept = stage.ann().await;
+    let again = async || stage.log_in("ann@example.com", PASSWORD).await.expect("she comes in");
+    let (refreshed, ended) = (again().await, again().await);
+    let sessions = [&kept, &refreshed, &ended].map(|pair| pair.session_id);
+    let start = stage.ctx.clock.now();
+    stage.ctx.advance(Duration::from_secs(600));
+    stage.refresh(refreshed.refresh.expose()).await.expect("it is refreshed");
+    let end = "UPDATE sessions SET ended_at = created_at WHERE id = $1";
+    stage.database.app().await.execute(end, &[&ended.session_id.0]).await.expect("it ends");
+
+    let lifetimes = sayso_auth::Lifetimes {
+        access: Duration::from_secs(900),
+        idle: Duration::from_secs(1),
+        absolute: Duration::from_secs(1),
+    };
+    let until = sayso_auth::service::renewed(&mut stage.database.db().read(), &sessions, lifetimes)
+        .await
+        .expect("it can be read");
+
+    assert_eq!(until.len(), 2);
+    assert_eq!(until[&sessions[0]], start + Duration::from_secs(900));
+    assert_eq!(until[&sessions[1]], start + Duration::from_secs(1_500));
 }

@@ -146,7 +146,7 @@ impl From<MuteChannel> for Setting {
 
 /// How somebody is shown to be here.
 fn status(user: UserId, presence: &Presence) -> &'static str {
-    if presence.is_online(user) { "online" } else { "offline" }
+    presence.seen(user).status.as_str()
 }
 
 /// A member in a channel's answer.

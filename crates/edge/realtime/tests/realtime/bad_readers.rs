@@ -10,12 +10,24 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::stage::{SOON, Stage};
 
-async fn websocket(stage: &Stage, token: &str) -> WebSocketStream<TcpStream> {
+/// A bare connection that has not said who it is.
+pub(crate) async fn silent(stage: &Stage) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(stage.address).await.expect("it listens");
     let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", stage.address);
-    let (mut socket, _) = client_async(url, stream).await.expect("it speaks WebSocket");
+    client_async(url, stream).await.expect("it speaks WebSocket").0
+}
+
+/// One that has, and has heard nothing yet.
+pub(crate) async fn bare(stage: &Stage, token: &str) -> WebSocketStream<TcpStream> {
+    let mut socket = silent(stage).await;
     let hello = format!("40{}", json!({ "token": token }));
     socket.send(Message::text(hello)).await.expect("it listens");
+    socket
+}
+
+/// One that is ready.
+pub(crate) async fn websocket(stage: &Stage, token: &str) -> WebSocketStream<TcpStream> {
+    let mut socket = bare(stage, token).await;
     loop {
         let message = socket.next().await.expect("it is open").expect("it is open");
         if message.to_text().is_ok_and(|text| text.starts_with("42[\"ready\"")) {

@@ -1,16 +1,18 @@
 //! A gateway on a loopback port, with people whose tokens name them.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use parking_lot::Mutex;
 use sayso_access::{Actor, Role, SessionId};
 use sayso_db::{Effect, Fact, FactKind, Stream};
-use sayso_events::{Log, Presence};
-use sayso_kernel::{Code, Fault, Kind};
-use sayso_realtime::{Gate, Gateway, GatewayParts, Inbound, Verified};
+use sayso_events::{Acked, Log, Presence, Volatile};
+use sayso_kernel::{Code, Fault, Kind, Timestamp};
+use sayso_realtime::{Gate, Gateway, GatewayParts, Inbound, Renewals, Verified};
 use sayso_testkit::{Client, Node, Sockets, TestCtx, TestDatabase, until};
 use sayso_web::stack::{Settings, Sources};
 use serde_json::{Value, json};
@@ -33,6 +35,8 @@ static HAPPENED: FactKind = FactKind {
     summary: "Something happened.",
 };
 
+pub(crate) type Renewed = Arc<Mutex<Option<HashMap<SessionId, Timestamp>>>>;
+
 /// Everything of one test.
 pub(crate) struct Stage {
     pub(crate) database: TestDatabase,
@@ -42,6 +46,9 @@ pub(crate) struct Stage {
     pub(crate) ctx: TestCtx,
     /// While set, nobody's token can be checked.
     pub(crate) is_gate_away: Arc<AtomicBool>,
+    /// Until when the newest token of a session is good; `None` while nobody
+    /// can be asked.
+    pub(crate) renewed: Renewed,
     stop: CancellationToken,
     node: Node,
     /// How many facts were committed here; the log has no others.
@@ -62,14 +69,18 @@ impl Stage {
         let ctx = TestCtx::new();
         let mut settings = sayso_config::Realtime::default();
         adjust(&mut settings);
-        let presence = Presence::default();
+        let presence = Presence::new(Duration::from_millis(settings.away_after_ms));
+        let renewed = Renewed::new(Mutex::new(Some(HashMap::new())));
         let is_gate_away = Arc::<AtomicBool>::default();
         let gateway = Gateway::new(GatewayParts {
             hub: node.hub.clone(),
             log: Log::new(database.db().clone()),
             gate: gate(&ctx, &is_gate_away),
             inbound,
+            renewals: renewals(&renewed),
             presence: presence.clone(),
+            volatile: Volatile::default(),
+            acked: Acked::new(database.db().clone()),
             clock: ctx.clock.clone(),
             random: ctx.random.clone(),
             settings,
@@ -86,6 +97,7 @@ impl Stage {
             address,
             ctx,
             is_gate_away,
+            renewed,
             stop,
             node,
             facts: AtomicI64::new(0),
@@ -179,6 +191,14 @@ impl Person {
     pub(crate) fn unfollow(&self, stream: &Stream) -> Effect {
         Effect::Unfollow { user: self.actor.user_id, stream: stream.to_string() }
     }
+}
+
+fn renewals(renewed: &Renewed) -> Renewals {
+    let renewed = Arc::clone(renewed);
+    Arc::new(move |_| {
+        let known = renewed.lock().clone().ok_or_else(|| Fault::unavailable("away"));
+        Box::pin(std::future::ready(known))
+    })
 }
 
 /// Tokens name the person and the session; some words are refused.

@@ -111,3 +111,49 @@ async fn sockets_that_are_cut_again_and_again_under_load_miss_nothing() {
         assert!(ready.skip(1).all(|heard| has_recovered(&heard)), "{id}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_while_messages_flow_hears_none_after_the_removal() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let ann = stage.person();
+    let connect =
+        Connect { id: "a", person: &ann.client, transports: &["websocket"], resume: None };
+    let ready = sockets.connect_and_wait(&connect).await;
+
+    for _ in 0..200 {
+        stage.happen(&ann.stream(), &[ann.follow(&channel())]).await;
+        let (everybody, hers, out) = (channel(), ann.stream(), [ann.unfollow(&channel())]);
+        tokio::join!(
+            stage.happen_often(&everybody, &[], 2, ""),
+            stage.happen(&hers, &out),
+            stage.happen_often(&everybody, &[], 2, ""),
+        );
+    }
+    stage.settle().await;
+    stage.happen(&ann.stream(), &[]).await;
+    until("the end is heard", SOON, async || {
+        (sockets.last_position("a") == stage.facts()).then_some(())
+    })
+    .await;
+
+    // Her own events are by turns a beginning and an end.
+    let (mut own, mut is_in, mut leaked, mut inside) = (0, false, 0, 0);
+    for event in sockets.events("a") {
+        if event["stream"] == channel().to_string() {
+            leaked += usize::from(!is_in);
+            inside += usize::from(is_in);
+        } else {
+            is_in = own % 2 == 0;
+            own += 1;
+        }
+    }
+    assert_eq!((own, leaked), (401, 0));
+    assert!(inside > 0, "no message came before a removal: there was no race");
+    assert_no_hole(&sockets, "a");
+    // Nor does the past hold any of them.
+    let body = json!({ "epoch": ready["epoch"], "position": 0, "limit": 200 });
+    let past = sockets.emit("a", "events.replay", &body).await["data"]["items"].clone();
+    let past = past.as_array().unwrap().iter();
+    assert_eq!(past.filter(|item| item["stream"] == channel().to_string()).count(), 0);
+}

@@ -1,0 +1,96 @@
+//! The past over HTTP: what a socket that comes back is told in `replay`, for
+//! clients that ask for it themselves.
+
+use axum::extract::State;
+use sayso_events::{EventSchema, Log, Resume};
+use sayso_kernel::Fault;
+use sayso_kernel::fault::Place;
+use sayso_web::{AppState, Caller, Params, Problem, Reply};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Events in a part, where nothing is said.
+const LIMIT_DEFAULT: i64 = 100;
+
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list_events))
+}
+
+/// The query of `GET /api/events`.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListEvents {
+    /// The history that the client knows; with `after`, or neither.
+    #[param(min_length = 1, max_length = 100)]
+    epoch: Option<String>,
+    /// What lies after this position is asked for.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Events at the most.
+    #[param(minimum = 1, maximum = 200, default = 100)]
+    limit: Option<i64>,
+}
+
+/// A part of the past.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EventsPage {
+    /// The events, oldest first.
+    #[schema(value_type = Vec<EventSchema>)]
+    items: Vec<Arc<RawValue>>,
+    /// Where to go on: everything up to here was told.
+    position: i64,
+    /// The end of the log; the past is complete when `position` is there.
+    head: i64,
+    /// The history's name.
+    epoch: String,
+}
+
+/// Read what happened
+///
+/// Of every stream followed now what lies after `after` and after the present
+/// membership began. Without `epoch` and `after` nothing but where the log is
+/// now. Answers 410 with a `reason` (`too_old`, `epoch`, `ahead`) and where the
+/// log is now when it does not lead on from there.
+#[utoipa::path(get, path = "/api/events", operation_id = "list_events", tag = "Events",
+    params(ListEvents), responses((status = 200, body = EventsPage)))]
+async fn list_events(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    Params(query): Params<ListEvents>,
+) -> Result<Reply, Problem> {
+    let user = ctx.require_actor()?.user_id;
+    let log = Log::new(app.db);
+    let Some(resume) = place(query.epoch, query.after)? else {
+        let now = log.attach(user, None).await.map_err(Fault::from)?;
+        let (position, head, epoch) = (now.head, now.head, now.epoch);
+        return Ok(Reply::ok(&EventsPage { items: Vec::new(), position, head, epoch }));
+    };
+    let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
+    let past = log.past(user, &resume, limit).await.map_err(Fault::from)?;
+    let past = past.map_err(|now| now.resync())?;
+    let items = past.events.iter();
+    let items = items.filter_map(|event| Some(event.encoded(event.streams.first()?)));
+    let (position, head, epoch) = (past.position, past.head, past.epoch);
+    Ok(Reply::ok(&EventsPage { items: items.collect(), position, head, epoch }))
+}
+
+/// A place has two halves; one alone says nothing.
+fn place(epoch: Option<String>, after: Option<i64>) -> Result<Option<Resume>, Fault> {
+    let missing = |name: &str| {
+        let place = Place::Parameter(name.to_owned());
+        let code = "field.required";
+        Fault::new(&sayso_kernel::fault::INVALID).with(place, code, "is required with the other")
+    };
+    match (epoch, after) {
+        (Some(epoch), Some(position)) => Ok(Some(Resume { epoch, position })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("epoch")),
+        (Some(_), None) => Err(missing("after")),
+    }
+}

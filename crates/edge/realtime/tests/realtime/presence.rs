@@ -1,0 +1,168 @@
+//! Who is there and who is typing: told to those who share a channel, and to
+//! nobody else.
+
+use std::time::Duration;
+
+use sayso_db::Stream;
+use sayso_realtime::Inbound;
+use sayso_testkit::{Connect, Sockets, until};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::stage::{Person, SOON, Stage, channel};
+
+async fn connect(sockets: &Sockets, id: &str, person: &Person) -> Value {
+    let connect = Connect { id, person: &person.client, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await
+}
+
+/// What a socket heard of one kind, of one person.
+fn heard_of(sockets: &Sockets, id: &str, kind: &str, person: &Person) -> Vec<Value> {
+    let heard = sockets.heard(id).into_iter().filter(|heard| heard.event == kind);
+    let mine = heard.map(|heard| heard.payload);
+    mine.filter(|body| body["userId"] == json!(person.actor.user_id)).collect()
+}
+
+fn statuses(sockets: &Sockets, id: &str, person: &Person) -> Vec<String> {
+    let heard = heard_of(sockets, id, "presence.changed", person).into_iter();
+    heard.map(|body| body["status"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn until_status(sockets: &Sockets, id: &str, person: &Person, status: &str) {
+    until(status, SOON, async || {
+        (statuses(sockets, id, person).last().map(String::as_str) == Some(status)).then_some(())
+    })
+    .await;
+}
+
+/// Ann and Bob share a channel; Cid shares nothing with them.
+async fn company(stage: &Stage) -> (Person, Person, Person) {
+    let (ann, bob, cid) = (stage.person(), stage.person(), stage.person());
+    stage.happen(&channel(), &[ann.follow(&channel()), bob.follow(&channel())]).await;
+    stage.settle().await;
+    (ann, bob, cid)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_is_told_to_those_who_share_a_channel_and_is_right_with_several_devices() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let (ann, bob, cid) = company(&stage).await;
+    connect(&sockets, "ann", &ann).await;
+    connect(&sockets, "cid", &cid).await;
+
+    connect(&sockets, "phone", &bob).await;
+    until_status(&sockets, "ann", &bob, "online").await;
+    connect(&sockets, "desk", &bob).await;
+    let said = sockets.emit("desk", "presence.set", &json!({ "status": "busy" })).await;
+    until_status(&sockets, "ann", &bob, "busy").await;
+    sockets.disconnect("phone");
+    sockets.emit("desk", "presence.set", &json!({ "status": "online" })).await;
+    until_status(&sockets, "ann", &bob, "online").await;
+    sockets.disconnect("desk");
+    until_status(&sockets, "ann", &bob, "offline").await;
+
+    assert_eq!(said["data"]["status"], "busy");
+    assert_eq!(statuses(&sockets, "ann", &bob), ["online", "busy", "online", "offline"]);
+    for kind in ["user.connected", "user.disconnected"] {
+        let heard = heard_of(&sockets, "ann", kind, &bob);
+        assert_eq!(heard.len(), 1, "{kind}: {heard:?}");
+        assert_eq!(heard[0]["volatile"], true);
+        assert!(heard[0]["lastActiveAt"].is_string() && heard[0].get("position").is_none());
+        assert_eq!(heard_of(&sockets, "cid", kind, &bob), [Value::Null; 0]);
+    }
+    assert_eq!(statuses(&sockets, "cid", &bob), [""; 0]);
+    assert!(!stage.presence.is_online(bob.actor.user_id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_no_sign_of_life_is_away_until_the_next() {
+    let stage = Stage::with(Inbound::default(), |settings| settings.away_after_ms = 60_000).await;
+    let sockets = Sockets::start();
+    let (ann, bob, _) = company(&stage).await;
+    connect(&sockets, "ann", &ann).await;
+    connect(&sockets, "bob", &bob).await;
+    until_status(&sockets, "ann", &bob, "online").await;
+
+    stage.ctx.advance(Duration::from_secs(61));
+    until_status(&sockets, "ann", &bob, "away").await;
+    // What a program does by itself is none.
+    let ack = sockets.emit("bob", "events.ack", &json!({ "position": 0 })).await;
+    sockets.emit("bob", "typing.start", &json!({ "channelId": Uuid::from_u128(77) })).await;
+    until_status(&sockets, "ann", &bob, "online").await;
+
+    assert_eq!(ack["ok"], true);
+    assert_eq!(statuses(&sockets, "ann", &bob), ["online", "away", "online"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typing_is_told_to_followers_alone_and_ends_by_word_or_by_silence() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let (ann, bob, cid) = company(&stage).await;
+    for (id, person) in [("ann", &ann), ("bob", &bob), ("cid", &cid)] {
+        connect(&sockets, id, person).await;
+    }
+    let there = json!({ "channelId": Uuid::from_u128(77) });
+
+    for _ in 0..5 {
+        assert_eq!(
+            sockets.emit("ann", "typing.start", &there).await,
+            json!({"ok": true, "data": {}})
+        );
+    }
+    let started = sockets.until_heard("bob", "typing.started").await.payload;
+    sockets.emit("ann", "typing.stop", &there).await;
+    sockets.until_heard("bob", "typing.stopped").await;
+    let hidden = sockets.emit("cid", "typing.start", &there).await;
+    let absent =
+        sockets.emit("cid", "typing.start", &json!({ "channelId": Uuid::from_u128(9) })).await;
+    sockets.emit("ann", "typing.start", &there).await;
+    until("silence", SOON, async || (sockets.count("bob", "typing.stopped") == 2).then_some(()))
+        .await;
+
+    let expected =
+        json!({ "channelId": Uuid::from_u128(77), "userId": ann.actor.user_id, "volatile": true });
+    assert_eq!(started, expected);
+    assert_eq!(sockets.count("bob", "typing.started"), 2);
+    assert_eq!(hidden["error"]["code"], "resource.not_found");
+    assert_eq!(hidden["error"]["detail"], absent["error"]["detail"]);
+    for id in ["ann", "cid"] {
+        assert_eq!(sockets.count(id, "typing.started") + sockets.count(id, "typing.stopped"), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_come_at_once_are_told_of_in_few_packets() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let people: Vec<Person> = (0..60).map(|_| stage.person()).collect();
+    let joins: Vec<_> = people.iter().map(|person| person.follow(&channel())).collect();
+    stage.happen(&channel(), &joins).await;
+    stage.settle().await;
+    connect(&sockets, "0", &people[0]).await;
+
+    let names: Vec<String> = (0..60).map(|n| n.to_string()).collect();
+    for (id, person) in names.iter().zip(&people).skip(1) {
+        let person = &person.client;
+        sockets.connect(&Connect { id, person, transports: &["websocket"], resume: None });
+    }
+    let known = || {
+        let mut known = std::collections::HashSet::new();
+        for heard in sockets.heard("0") {
+            let one = (heard.event == "presence.changed").then(|| vec![heard.payload.clone()]);
+            let many = (heard.event == "presence.listed")
+                .then(|| heard.payload["people"].as_array().cloned().unwrap_or_default());
+            let all = one.or(many).unwrap_or_default().into_iter();
+            known.extend(
+                all.filter(|it| it["status"] == "online").map(|it| it["userId"].to_string()),
+            );
+        }
+        known.len()
+    };
+    until("everybody is known", SOON, async || (known() == 60).then_some(())).await;
+
+    assert!(sockets.count("0", "presence.changed") <= 60, "somebody was told of twice");
+    stage.happen(&Stream::Company, &[]).await;
+    until("the log goes on", SOON, async || (sockets.event_count("0") == 1).then_some(())).await;
+}

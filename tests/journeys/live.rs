@@ -1,0 +1,111 @@
+//! Writing and catching up over a socket, at a real server.
+
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::company::{Company, open_channel};
+
+const SOON: Duration = Duration::from_secs(30);
+
+async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
+    let connect = Connect { id, person, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_over_a_socket_is_written_once_and_refused_as_over_http() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let channel = open_channel(&company.ceo, "board", &[&company.ann]).await;
+    let sockets = Sockets::start();
+    connect(&sockets, "ann", &company.ann).await;
+    connect(&sockets, "bob", &company.bob).await;
+
+    let send = json!({ "channelId": channel, "content": "hello", "clientId": "m1" });
+    let sent = sockets.emit("ann", "message.send", &send).await;
+    assert_eq!(sent, sockets.emit("ann", "message.send", &send).await);
+    let edit = json!({ "messageId": sent["data"]["id"], "version": 1, "content": "hello all",
+                       "clientId": "e1" });
+    let edited = sockets.emit("ann", "message.edit", &edit).await;
+    assert_eq!(edited, sockets.emit("ann", "message.edit", &edit).await);
+    let create = json!({ "title": "Order the venue", "channelId": channel, "clientId": "t1" });
+    let created = sockets.emit("ann", "task.create", &create).await;
+    assert_eq!(created, sockets.emit("ann", "task.create", &create).await);
+    let update = json!({ "taskId": created["data"]["id"], "version": 1, "status": "done" });
+    let updated = sockets.emit("ann", "task.update", &update).await;
+
+    let read = json!({ "channelId": channel, "messageId": sent["data"]["id"] });
+    let read = sockets.emit("ann", "channel.read", &read).await;
+
+    assert_eq!(read["data"]["lastReadMessageId"], sent["data"]["id"]);
+    assert_eq!(edited["data"]["content"], "hello all");
+    assert_eq!(updated["data"]["status"], "done");
+    let other = json!({ "title": "Another", "channelId": channel, "clientId": "t1" });
+    let refusals = [
+        ("ann", "task.update", update.clone(), "resource.stale_version"),
+        ("ann", "task.create", other, "idempotency.mismatch"),
+        ("ann", "task.create", json!({ "clientId": "x".repeat(65) }), "request.invalid"),
+        ("bob", "message.send", send, "resource.not_found"),
+        ("bob", "task.update", update, "resource.not_found"),
+        ("bob", "typing.start", json!({ "channelId": channel }), "resource.not_found"),
+        ("bob", "nonsense", json!({}), "socket.unknown_event"),
+    ];
+    for (id, event, body, code) in refusals {
+        let answer = sockets.emit(id, event, &body).await;
+        assert_eq!(answer["ok"], false, "{event}");
+        assert_eq!(answer["error"]["code"], code, "{event}: {answer}");
+        assert_eq!(answer["temporary"], false, "{event}");
+    }
+    // A message ends the typing that led to it.
+    connect(&sockets, "ceo", &company.ceo).await;
+    sockets.emit("ann", "typing.start", &json!({ "channelId": channel })).await;
+    sockets.until_heard("ceo", "typing.started").await;
+    let more = json!({ "channelId": channel, "content": "more" });
+    sockets.emit("ann", "message.send", &more).await;
+    sockets.until_heard("ceo", "typing.stopped").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_over_http_is_what_a_socket_heard() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let sockets = Sockets::start();
+    let ready = connect(&sockets, "ann", &company.ann).await;
+    let (epoch, from) = (ready["epoch"].as_str().unwrap(), ready["position"].as_i64().unwrap());
+    let channel = open_channel(&company.ceo, "board", &[&company.ann]).await;
+    for n in 0..5 {
+        let path = format!("/api/channels/{channel}/messages");
+        company.ceo.post(&path, json!({ "content": n.to_string() })).await.expect(201);
+    }
+    let sent = || sockets.events("ann").iter().filter(|it| it["type"] == "message.sent").count();
+    until("all is heard", SOON, async || (sent() == 5).then_some(())).await;
+
+    let (mut items, mut after) = (Vec::new(), from);
+    loop {
+        let path = format!("/api/events?epoch={epoch}&after={after}&limit=3");
+        let part = company.ann.get(&path).await.expect(200);
+        items.extend(part["items"].as_array().unwrap().clone());
+        after = part["position"].as_i64().unwrap();
+        if part["position"] == part["head"] {
+            break;
+        }
+    }
+    assert_eq!(items, sockets.events("ann"));
+
+    let now = company.ann.get("/api/events").await.expect(200);
+    assert_eq!((&now["items"], &now["epoch"]), (&json!([]), &json!(epoch)));
+    let ahead = format!("/api/events?epoch={epoch}&after=1000000");
+    for (path, reason) in [("/api/events?epoch=another&after=0", "epoch"), (&ahead, "ahead")] {
+        let reply = company.ann.get(path).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (410, "events.resync_required"));
+        assert_eq!(reply.body["reason"], reason);
+        assert_eq!(reply.body["current"]["epoch"], epoch);
+    }
+    for query in ["after=3", "epoch=a", "epoch=a&after=-1", "epoch=a&after=0&limit=201", "x=1"] {
+        let reply = company.ann.get(&format!("/api/events?{query}")).await;
+        assert_eq!(reply.status.as_u16(), 422, "{query}: {}", reply.text);
+    }
+    let nobody = Client::anonymous(company.ann.base());
+    assert_eq!(nobody.get("/api/events").await.status.as_u16(), 401);
+}
