@@ -67,6 +67,7 @@ pub enum Permission {
     #[serde(rename = "task.update")]
     TaskUpdate,
     /// Read the audit.
+    #[serde(rename = "audit.read")]
     AuditRead,
 }
 
@@ -89,6 +90,7 @@ impl Permission {
             Self::TaskCreate => "task.create",
             Self::TaskView => "task.view",
             Self::TaskUpdate => "task.update",
+            Self::AuditRead => "audit.read",
         }
     }
 
