@@ -69,8 +69,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
-    (13, "0013_channel_settings"),
-    (14, "0014_channel_indexes"),
+    (13, "0013_channel_lists"),
+    (14, "0014_member_lists"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
