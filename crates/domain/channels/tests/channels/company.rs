@@ -3,7 +3,7 @@
 use sayso_access::{Actor, Role};
 use sayso_channels::category::{self, Category, CategoryDraft, CategoryEdit, CategoryKind};
 use sayso_channels::model::{ChannelKind, Draft};
-use sayso_channels::{CategoryId, Channel};
+use sayso_channels::{CategoryId, Channel, ChannelId};
 use sayso_kernel::Fault;
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
 use sayso_users::{Credential, Email, Invitation, NewUser};
@@ -124,6 +124,64 @@ impl Company {
             .await
             .expect("the log can be read");
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
+    /// The types and streams of the events about channels since `from`, in
+    /// order.
+    pub async fn heard_of_channels(&self, from: usize) -> Vec<(String, Vec<String>)> {
+        let heard = self.heard().await.into_iter();
+        heard.filter(|(kind, _)| kind.starts_with("channel.")).skip(from).collect()
+    }
+
+    /// The details of the newest audit entry of a kind.
+    pub async fn audited(&self, action: &str) -> serde_json::Value {
+        judge::assert_settled(self.database.db()).await;
+        let client = self.database.app().await;
+        let row = client
+            .query_one(
+                "SELECT entry FROM audit_log WHERE action = $1 ORDER BY seq DESC LIMIT 1",
+                &[&action],
+            )
+            .await
+            .expect("it is audited");
+        let entry: serde_json::Value = serde_json::from_str(row.get(0)).expect("JSON");
+        entry["details"].clone()
+    }
+
+    /// Whether somebody follows a channel, after everything that happened.
+    pub async fn follows(&self, actor: &Actor, channel: &str) -> bool {
+        judge::assert_settled(self.database.db()).await;
+        let stream = channel.replace("channels/", "channel:");
+        let client = self.database.app().await;
+        let rows = client
+            .query(
+                "SELECT 1 FROM follows WHERE user_id = $1 AND stream = $2",
+                &[&actor.user_id, &stream],
+            )
+            .await
+            .expect("it can be read");
+        !rows.is_empty()
+    }
+
+    /// A message, as it stands in the table, a second after the one before.
+    pub async fn message(&self, sender: &Actor, channel: &str, mentions: &[&Actor]) -> String {
+        self.stage.advance(std::time::Duration::from_secs(1));
+        let ctx = self.stage.as_actor(sender);
+        let channel: ChannelId = channel.replace("channels/", "").parse().expect("an id");
+        let (id, now) = (ctx.new_id(), ctx.now());
+        let mentions: Vec<_> = mentions.iter().map(|actor| actor.user_id).collect();
+        self.database
+            .app()
+            .await
+            .execute(
+                "INSERT INTO messages (id, channel_id, sender_id, content, mentions, created_at,
+                                       updated_at)
+                 VALUES ($1, $2, $3, 'well', $4, $5, $5)",
+                &[&id, &channel, &sender.user_id, &mentions, &now],
+            )
+            .await
+            .expect("it is sent");
+        id.to_string()
     }
 
     pub async fn end(self) {

@@ -2,6 +2,12 @@
 
 mod categories;
 mod company;
+mod door;
+mod life;
+mod lists;
+mod members;
+mod reading;
+mod together;
 
 use sayso_testkit::TestDatabase;
 
