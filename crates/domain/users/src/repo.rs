@@ -25,8 +25,6 @@ macro_rules! columns {
     };
 }
 
-use columns;
-
 mod verbs;
 
 pub use verbs::{find_by_email, find_by_role, touch};

@@ -92,8 +92,8 @@ async fn people_are_found_by_what_they_are_known_by_and_noted_at_most_once_a_min
     let boss = stage.person("boss@example.com", Role::Manager).await;
     let ann = stage.person("Ann@Example.com", Role::Staff).await;
     let (db, ctx) = (stage.database.db(), stage.ctx.acting(Role::Staff));
-    let touch = async |seconds: i64| {
-        let at = ctx.now() + jiff::SignedDuration::from_secs(seconds);
+    let touch = async |seconds: u64| {
+        let at = ctx.now() + std::time::Duration::from_secs(seconds);
         let seen = [(boss.id, at), (ann.id, at)];
         let noted =
             db.transaction(&ctx, async move |tx, _| Ok(repo::touch(tx, &seen).await?.len()));
