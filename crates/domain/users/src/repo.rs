@@ -3,6 +3,7 @@
 mod change;
 mod grants;
 mod list;
+mod verbs;
 
 use sayso_access::{Role, UserId};
 use sayso_db::{DbError, OnConstraint, Queries, Row, Sql, Tx};
@@ -16,6 +17,7 @@ use crate::{Metadata, PasswordHash};
 pub(crate) use change::*;
 pub(crate) use grants::*;
 pub(crate) use list::*;
+pub use verbs::{find_by_email, find_by_role, touch};
 
 /// The columns of a [`User`], in the order in which [`user`] reads them.
 macro_rules! columns {
@@ -25,9 +27,7 @@ macro_rules! columns {
     };
 }
 
-mod verbs;
-
-pub use verbs::{find_by_email, find_by_role, touch};
+use columns;
 
 const LOOKUP: Sql =
     Sql::new("users.lookup", concat!("SELECT ", columns!(), " FROM users WHERE id = $1"));
