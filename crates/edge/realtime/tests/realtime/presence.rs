@@ -25,7 +25,7 @@ fn heard_of(sockets: &Sockets, id: &str, kind: &str, person: &Person) -> Vec<Val
 
 fn statuses(sockets: &Sockets, id: &str, person: &Person) -> Vec<String> {
     let heard = heard_of(sockets, id, "presence.changed", person).into_iter();
-    heard.map(|body| body["status"].as_str().unwrap().to_owned()).collect()
+    heard.map(|body| body["status"].as_str().expect("a status").to_owned()).collect()
 }
 
 async fn until_status(sockets: &Sockets, id: &str, person: &Person, status: &str) {
