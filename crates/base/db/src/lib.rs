@@ -35,6 +35,7 @@ mod outcome;
 mod reader;
 mod sql;
 mod statement;
+mod told;
 mod transaction;
 mod tx;
 
@@ -45,6 +46,7 @@ pub use fact::{Effect, Fact, FactKind, Stream, Subject};
 pub use once::{CODES, IdempotencyKey, StoredReply, Written};
 pub use reader::Reader;
 pub use sql::{Queries, Sql};
+pub use told::Told;
 pub use tokio_postgres::{self, Row};
 pub use tx::Tx;
 

@@ -25,7 +25,7 @@ mod sequencer;
 
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
-pub use hub::{Hub, Message, Position};
+pub use hub::{Applied, Hub, Message, Position};
 pub use log::{Attachment, FollowedStream, Log, Resume};
 pub use presence::Presence;
 pub use sequencer::{AuditKey, Sequencer, SequencerLimits, verify_chain};

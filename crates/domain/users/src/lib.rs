@@ -21,6 +21,7 @@ pub mod routes;
 pub mod service;
 mod state;
 pub mod view;
+pub mod weak;
 
 pub use email::Email;
 pub use error::CODES;
