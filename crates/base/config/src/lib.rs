@@ -25,7 +25,7 @@ mod section;
 mod settings;
 mod value;
 
-pub use auth::Auth;
+pub use auth::{Auth, PerRole, RoleNames, SessionsOver};
 pub use database::Database;
 pub use environment::{process_environment, runtime_dir, search_path};
 pub use events::Events;

@@ -10,12 +10,12 @@ use sayso_kernel::Fault;
 use tokio::sync::Notify;
 use tokio_postgres::Config;
 
-use crate::{Reader, Told};
 use crate::lane::{Lane, LaneLimits};
 use crate::once::KeyLocks;
 use crate::reader::ReaderLimits;
 use crate::sql::Watch;
 use crate::told::Telling;
+use crate::{Reader, Told};
 
 /// How much longer than PostgreSQL's own limit an answer is waited for: only a
 /// server that hangs takes so long.

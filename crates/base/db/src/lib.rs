@@ -46,8 +46,8 @@ pub use fact::{Effect, Fact, FactKind, Stream, Subject};
 pub use once::{CODES, IdempotencyKey, StoredReply, Written};
 pub use reader::Reader;
 pub use sql::{Queries, Sql};
-pub use told::Told;
 pub use tokio_postgres::{self, Row};
+pub use told::Told;
 pub use tx::Tx;
 
 /// Constant statements of this crate, for the test that prepares each of them

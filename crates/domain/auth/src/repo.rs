@@ -1,4 +1,11 @@
-//! The tables `sessions`, `refresh_tokens`, `signing_keys` and `setup_codes`.
+//! The tables `sessions`, `refresh_tokens` and `setup_codes`; the others in
+//! the files beside.
+
+pub mod api_token;
+pub mod external;
+pub mod key;
+pub mod reset;
+pub mod second_factor;
 
 use sayso_access::{Origin, Role, SessionId, UserId};
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
@@ -8,12 +15,14 @@ use crate::model::{NewSession, Session, SessionState, device};
 use crate::refresh::{Exchanged, Presented, RefreshToken};
 
 /// Sessions of one person that are listed.
-const SESSIONS_LISTED_MAX: i64 = 100;
+const SESSIONS_LISTED_MAX: i64 = 200;
 
 const STATE: Sql = Sql::new(
     "sessions.state",
     "SELECT s.user_id, u.role, u.time_zone, u.active AND u.deleted_at IS NULL,
-            s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL
+            s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL,
+            EXISTS (SELECT FROM second_factors f
+                    WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL)
      FROM sessions s
      JOIN users u ON u.id = s.user_id
      LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.generation = $2
@@ -84,24 +93,19 @@ const END_ALL: Sql = Sql::new(
 );
 const OWNER: Sql = Sql::new(
     "sessions.owner",
-    "SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
+    "SELECT user_id FROM sessions
+     WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3",
 );
 const LIST: Sql = Sql::new(
     "sessions.list",
     "SELECT id, device_name, address, agent, created_at, last_used_at, expires_at
      FROM sessions
-     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3
      ORDER BY last_used_at DESC, id DESC
-     LIMIT $3",
+     LIMIT $4",
 );
-const LOCK_KEYS: Sql =
-    Sql::new("signing_keys.lock", "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))");
-const LIST_KEYS: Sql = Sql::new(
-    "signing_keys.list",
-    "SELECT kid FROM signing_keys WHERE retired_at IS NULL ORDER BY created_at DESC, kid",
-);
-const INSERT_KEY: Sql =
-    Sql::new("signing_keys.insert", "INSERT INTO signing_keys (kid, created_at) VALUES ($1, $2)");
+const LOCK_OF: Sql =
+    Sql::new("sessions.lock_of_user", "SELECT pg_advisory_xact_lock(hashtextextended($1, 3))");
 const FORGET_SETUP_CODES: Sql =
     Sql::new("setup_codes.forget_expired", "DELETE FROM setup_codes WHERE expires_at <= $1");
 const INSERT_SETUP_CODE: Sql = Sql::new(
@@ -129,9 +133,7 @@ pub const ALL: &[&Sql] = &[
     &END_ALL,
     &OWNER,
     &LIST,
-    &LOCK_KEYS,
-    &LIST_KEYS,
-    &INSERT_KEY,
+    &LOCK_OF,
     &FORGET_SETUP_CODES,
     &INSERT_SETUP_CODE,
     &FIND_SETUP_CODE,
@@ -141,7 +143,7 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    ALL.to_vec()
+    [ALL, key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL].concat()
 }
 
 /// Everything that a request with an access token depends on, in one read.
@@ -159,6 +161,7 @@ pub async fn state(
         is_ended: row.get(4),
         expires_at: row.get(5),
         pair_used: row.get::<_, bool>(6).then(|| row.get(7)),
+        has_second_factor: row.get(8),
     }))
 }
 
@@ -281,22 +284,28 @@ pub async fn end_all(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whose session it is, while it lives.
+/// Whose session it is, while it lives: it has an end, and one that was last
+/// used before `idle_since` has ended by itself.
 pub async fn owner(
     tx: &mut Tx,
     session: SessionId,
-    now: Timestamp,
+    (now, idle_since): (Timestamp, Timestamp),
 ) -> Result<Option<UserId>, DbError> {
-    Ok(tx.row(&OWNER, &[&session, &now]).await?.map(|row| row.get(0)))
+    Ok(tx.row(&OWNER, &[&session, &now, &idle_since]).await?.map(|row| row.get(0)))
+}
+
+/// Lets one login of a person after the other count their sessions.
+pub async fn lock_of(tx: &mut Tx, user: UserId) -> Result<(), DbError> {
+    tx.row(&LOCK_OF, &[&user.to_string()]).await.map(drop)
 }
 
 /// A person's sessions that live, the last used first.
 pub async fn list(
     db: &mut impl Queries,
     user: UserId,
-    now: Timestamp,
+    (now, idle_since): (Timestamp, Timestamp),
 ) -> Result<Vec<Session>, DbError> {
-    let rows = db.rows(&LIST, &[&user, &now, &SESSIONS_LISTED_MAX]).await?;
+    let rows = db.rows(&LIST, &[&user, &now, &idle_since, &SESSIONS_LISTED_MAX]).await?;
     let session = |row: &Row| Session {
         id: row.get(0),
         device_name: row.get(1),
@@ -306,19 +315,6 @@ pub async fn list(
         expires_at: row.get(6),
     };
     Ok(rows.iter().map(session).collect())
-}
-
-/// Names of the keys in use, the newest first. One after the other: of many
-/// nodes that start at once, the first makes the key and all get it.
-pub async fn keys_locked(tx: &mut Tx) -> Result<Vec<String>, DbError> {
-    tx.row(&LOCK_KEYS, &[&"auth.signing_keys"]).await?;
-    let rows = tx.rows(&LIST_KEYS, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Adds a key.
-pub async fn insert_key(tx: &mut Tx, kid: &str, now: Timestamp) -> Result<(), DbError> {
-    tx.rows(&INSERT_KEY, &[&kid, &now]).await.map(drop)
 }
 
 /// Keeps a set-up code, and forgets those that have expired.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use sayso_kernel::Vault;
 use sayso_users::Hasher;
 use sayso_web::AppState;
 
-use crate::Keys;
+use crate::model::Rules;
+use crate::{Keys, Memory};
 
 /// The parts of the running system; cheap to clone.
 #[derive(Clone)]
@@ -16,4 +18,19 @@ pub struct AuthState {
     pub keys: Arc<Keys>,
     /// Hashes and compares passwords.
     pub hasher: Hasher,
+    /// What is remembered of sessions and tokens.
+    pub memory: Memory,
+    /// Seals what must be read again.
+    pub vault: Arc<Vault>,
+    /// How many sessions, and who needs a second factor.
+    pub rules: Arc<Rules>,
+}
+
+impl AuthState {
+    /// Lets the memory learn what ends sessions here and elsewhere, and the
+    /// keys when others are added. Once a node.
+    pub fn follow(&self) {
+        let keys = Arc::clone(&self.keys);
+        self.memory.follow(&self.app.hub, &self.app.db, move || keys.changed.notify_one());
+    }
 }

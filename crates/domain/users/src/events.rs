@@ -26,6 +26,15 @@ pub const INVITATION_ACCEPTED: FactKind = FactKind {
     summary: "An invited person chose a password.",
 };
 
+/// A person has another address to log in with.
+pub const EMAIL_CHANGED: FactKind = FactKind {
+    name: "user.email_changed",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "A person has another address to log in with; which, is not told.",
+};
+
 /// A whole company with its past was laid in.
 pub const SEEDED: FactKind = FactKind {
     name: "company.seeded",
@@ -36,7 +45,7 @@ pub const SEEDED: FactKind = FactKind {
 };
 
 /// The facts declared here.
-pub const FACTS: &[&FactKind] = &[&CREATED, &INVITATION_ACCEPTED, &SEEDED];
+pub const FACTS: &[&FactKind] = &[&CREATED, &INVITATION_ACCEPTED, &EMAIL_CHANGED, &SEEDED];
 
 /// A person as the whole company hears of them: without what is theirs
 /// (e-mail, metadata) and without what changes by the minute (presence, when
@@ -106,6 +115,12 @@ pub fn created(user: &User, new: &NewUser) -> Fact {
 #[must_use]
 pub fn invitation_accepted(user: &User) -> Fact {
     Fact::audit_only(&INVITATION_ACCEPTED).about("user", user.id.0).by(user.id)
+}
+
+/// A person has another address.
+#[must_use]
+pub fn email_changed(user: &User) -> Fact {
+    Fact::audit_only(&EMAIL_CHANGED).about("user", user.id.0)
 }
 
 /// A company was laid in, and these people follow these streams from here on.

@@ -193,8 +193,8 @@ impl Mill {
     }
 
     fn prepare(key: &[u8], password: &str) -> String {
-        let mut mac = <Hmac<Sha384> as KeyInit>::new_from_slice(key)
-            .expect("HMAC takes a key of any length");
+        let mut mac =
+            <Hmac<Sha384> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
         mac.update(password.as_bytes());
         STANDARD.encode(mac.finalize().into_bytes())
     }
@@ -377,7 +377,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_everybody_tries_first_is_not_hashed() {
-        let refused = hasher(LIMITS).hash(secret("passwordpassword")).await.expect_err("it is weak");
+        let refused =
+            hasher(LIMITS).hash(secret("passwordpassword")).await.expect_err("it is weak");
 
         assert_eq!(refused.kind().status(), 422);
         assert_eq!(refused.errors()[0].code, crate::error::PASSWORD_WEAK);

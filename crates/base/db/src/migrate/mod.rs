@@ -69,6 +69,9 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (10, "0010_search"),
     (11, "0011_search_indexes"),
     (12, "0012_list_indexes"),
+    (24, "0024_key_rotation"),
+    (25, "0025_second_factor"),
+    (26, "0026_machines_and_links"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use sayso_api::{ApiParts, OpsState, Readiness, catalog};
-use sayso_auth::{AuthState, Hasher, Keys, Lifetimes, Refusals};
+use sayso_auth::{AuthState, Hasher, Keys, Lifetimes, Memory, Refusals, Rules};
 use sayso_config::Settings;
 use sayso_db::tokio_postgres::Config;
 use sayso_db::{Db, DbLimits};
 use sayso_events::{Hub, Presence};
 use sayso_kernel::secret::RootKey;
-use sayso_kernel::{Clock, Random};
+use sayso_kernel::{Clock, Random, Vault};
 use sayso_telemetry::MetricsText;
 use sayso_users::password::HashLimits;
 use sayso_web::AppState;
@@ -59,6 +59,9 @@ fn document() -> Result<OpenApi> {
         keys: Arc::new(keys.context("a key is derived")?),
         hasher: Hasher::new(&root, HashLimits::from(&settings.auth), app.random.clone()),
         app: app.clone(),
+        memory: Memory::default(),
+        vault: Arc::new(Vault::new(&root, &[])),
+        rules: Arc::new(Rules::default()),
     };
     let ops = OpsState {
         db: app.db,
