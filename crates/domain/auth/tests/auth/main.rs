@@ -2,6 +2,7 @@
 //! out.
 
 mod accounts;
+mod attacks;
 mod http_door;
 mod logins;
 mod people;

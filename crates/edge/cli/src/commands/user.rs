@@ -20,6 +20,20 @@ use crate::storage::Storage;
 pub enum UserCommand {
     /// Create a person, beside a running server or without one.
     Create(CreateArgs),
+    /// Let a person choose another password: prints a code that is good once and for an hour.
+    ///
+    /// Nothing changes until it is used; then all their sessions and tokens end.
+    Reset(ResetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// The address they log in with.
+    #[arg(long)]
+    email: String,
+    /// Take their second factor away as well: for whoever lost device and recovery codes.
+    #[arg(long)]
+    remove_totp: bool,
 }
 
 #[derive(Debug, Args)]
@@ -56,7 +70,10 @@ impl From<RoleArg> for Role {
 }
 
 pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()> {
-    let UserCommand::Create(args) = command;
+    let args = match command {
+        UserCommand::Create(args) => args,
+        UserCommand::Reset(args) => return reset(settings, &args).await,
+    };
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).context("the password cannot be read")?;
     let password = password.trim_end_matches(['\r', '\n']);
@@ -69,6 +86,40 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()>
     storage.close().await;
     say(&format!("{}", created?));
     Ok(())
+}
+
+async fn reset(settings: &Settings, args: &ResetArgs) -> Result<()> {
+    let random = Random::from_os();
+    let storage = Storage::attach(settings, &random).await?;
+    let code = reset_on(&storage, settings, random, args).await;
+    storage.close().await;
+    say(&code?);
+    Ok(())
+}
+
+async fn reset_on(
+    storage: &Storage,
+    settings: &Settings,
+    random: Random,
+    args: &ResetArgs,
+) -> Result<String> {
+    let auth = crate::compose::beside(storage, settings, random).await?;
+    let ctx = Ctx::anonymous(Via::System, auth.app.clock.clone(), auth.app.random.clone());
+    let code = reset_of(&auth, &ctx, args).await;
+    auth.app.db.close();
+    code
+}
+
+async fn reset_of(auth: &AuthState, ctx: &Ctx, args: &ResetArgs) -> Result<String> {
+    let known = sayso_users::service::credentials(&mut auth.app.db.read(), &args.email).await?;
+    let user = known.context("nobody has this e-mail")?.user_id;
+    if args.remove_totp {
+        let work = async move |tx: &mut _, ctx: &_| {
+            sayso_auth::second_factor::remove_of_in(tx, ctx, user).await
+        };
+        auth.app.db.transaction(ctx, work).await.context("the second factor")?;
+    }
+    Ok(sayso_auth::reset::start(auth, ctx, user).await?.code.expose().clone())
 }
 
 async fn create_on(
