@@ -1,6 +1,8 @@
 //! One-time codes by the clock (RFC 6238: HMAC-SHA-1, six digits, steps of 30
 //! seconds): what every authenticator app knows. The arithmetic alone.
 
+use std::fmt::Write as _;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sayso_kernel::{Random, Timestamp};
 use sha1::Sha1;
@@ -123,7 +125,7 @@ fn escaped(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

@@ -15,6 +15,7 @@ use crate::stage::{PASSWORD, Stage, json as body_of, request};
 /// What whoever attacks has: a good token of their own, the public key, and
 /// (for the forgeries that only a careless issuer could sign) the key itself.
 struct Attacker {
+    token: String,
     header: Value,
     claims: Value,
     signature: String,
@@ -52,12 +53,8 @@ impl Attacker {
         let kid = header["kid"].as_str().expect("a name").to_owned();
         let key = SigningKey::from_bytes(&root_key().derive(&format!("jwt/{kid}")));
         let own = SigningKey::from_bytes(&[9; 32]);
-        Self { header, claims, signature: parts[2].to_owned(), key, own }
-    }
-
-    fn whole(&self) -> String {
-        let message = format!("{}.{}", encode(&self.header.to_string()), encode(&self.claims.to_string()));
-        format!("{message}.{}", self.signature)
+        let signature = parts[2].to_owned();
+        Self { token: token.to_owned(), header, claims, signature, key, own }
     }
 
     fn of_header(&self, name: &str, value: Value) -> String {
@@ -75,7 +72,10 @@ impl Attacker {
         for alg in ["none", "None", "NONE", "nOnE", ""] {
             let header = with(&self.header, "alg", json!(alg)).to_string();
             all.push(("none", format!("{}.{}.", encode(&header), encode(&claims))));
-            all.push(("none", format!("{}.{}.{}", encode(&header), encode(&claims), self.signature)));
+            all.push((
+                "none",
+                format!("{}.{}.{}", encode(&header), encode(&claims), self.signature),
+            ));
         }
         let public = self.key.verifying_key().to_bytes();
         for secret in [&public[..], STANDARD.encode(public).as_bytes(), b"", b"secret"] {
@@ -155,7 +155,7 @@ impl Attacker {
 
     /// What is no token, or spelled otherwise.
     fn mangled(&self) -> Vec<(&'static str, String)> {
-        let whole = self.whole();
+        let whole = &self.token;
         let (message, signature) = whole.rsplit_once('.').expect("parts");
         let padded = STANDARD.encode(URL_SAFE_NO_PAD.decode(signature).expect("base64"));
         [
@@ -199,10 +199,12 @@ fn weak(token: &str, public: &VerifyingKey) -> bool {
         }
         _ => {
             let sent = header["jwk"]["x"].as_str().and_then(|x| URL_SAFE_NO_PAD.decode(x).ok());
-            let sent = sent.and_then(|bytes| VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok());
+            let sent =
+                sent.and_then(|bytes| VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok());
             let key = sent.unwrap_or(*public);
             let bytes = URL_SAFE_NO_PAD.decode(signature).ok();
-            let signature = bytes.and_then(|bytes| ed25519_dalek::Signature::from_slice(&bytes).ok());
+            let signature =
+                bytes.and_then(|bytes| ed25519_dalek::Signature::from_slice(&bytes).ok());
             signature.is_some_and(|signature| key.verify(message.as_bytes(), &signature).is_ok())
         }
     }
