@@ -136,9 +136,8 @@ pub async fn revoke_in(tx: &mut Tx, ctx: &Ctx, id: SessionId) -> Result<(), Faul
     let not_found = || Fault::new(&NOT_FOUND);
     let (user, is_program) = repo::owner(tx, id, ctx.now()).await?.ok_or_else(not_found)?;
     let is_own = ctx.user_id() == Some(user);
-    if !is_own && !(is_program && policy::run_programs(ctx).require().is_ok()) {
-        return Err(not_found());
-    }
+    let is_run = is_program && policy::run_programs(ctx).require().is_ok();
+    (is_own || is_run).then_some(()).ok_or_else(not_found)?;
     if !repo::revoke(tx, id, ctx.now()).await? {
         return Err(not_found());
     }
