@@ -227,7 +227,7 @@ mod tests {
         use proptest::test_runner::RngSeed;
 
         use super::super::*;
-        use crate::matcher::Matcher;
+        use sayso_kernel::matcher::Matcher;
 
         fn typed() -> impl Strategy<Value = String> {
             prop_oneof![
@@ -256,7 +256,7 @@ mod tests {
                 }
                 prop_assert!(query.groups.iter().all(|group| !group.is_empty()));
                 // What is read can be looked for.
-                let matcher = Matcher::of(&query);
+                let matcher = Matcher::of(&query.groups, &query.none);
                 prop_assert_eq!(matcher.parts.len(), query.groups.iter().flatten().count());
             }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sayso_access::{Ctx, Grant, Permission, Role, granted};
+use sayso_access::{Ctx, Grant, Permission, Role, by_role};
 use sayso_db::{Db, Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::page::{self, Page};
@@ -64,7 +64,7 @@ impl TrashKind {
     pub fn is_open_to(self, role: Role) -> bool {
         match self {
             Self::Task | Self::Message | Self::Channel => true,
-            Self::Category => granted(role, Permission::CategoryManage) == Grant::Yes,
+            Self::Category => by_role(role, Permission::CategoryManage) == Grant::Yes,
             Self::User => role == Role::Ceo,
         }
     }

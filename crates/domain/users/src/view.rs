@@ -5,7 +5,7 @@ mod grants;
 mod list;
 
 use sayso_access::{Ctx, Role, UserId};
-use sayso_events::Presence;
+use sayso_events::{Presence, Status};
 use sayso_kernel::secret::Secret;
 use sayso_kernel::{Fault, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,17 @@ pub enum PresenceStatus {
     Busy,
     /// Not connected.
     Offline,
+}
+
+impl From<Status> for PresenceStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Online => Self::Online,
+            Status::Away => Self::Away,
+            Status::Busy => Self::Busy,
+            Status::Offline => Self::Offline,
+        }
+    }
 }
 
 /// A person.
@@ -81,7 +92,6 @@ impl UserView {
     /// A person as the caller sees them now.
     #[must_use]
     pub fn of(user: &User, presence: &Presence) -> Self {
-        let is_online = presence.is_online(user.id);
         Self {
             id: user.id,
             email: user.email.clone(),
@@ -90,7 +100,7 @@ impl UserView {
             manager_id: user.manager_id,
             active: user.active,
             status_text: user.status_text.clone(),
-            presence: if is_online { PresenceStatus::Online } else { PresenceStatus::Offline },
+            presence: presence.seen(user.id).status.into(),
             time_zone: user.time_zone.clone(),
             last_active_at: user.last_active_at,
             metadata: user.metadata.as_map().clone(),

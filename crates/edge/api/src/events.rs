@@ -1,14 +1,15 @@
 //! The past over HTTP: what a socket that comes back is told in `replay`, for
 //! clients that ask for it themselves.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use sayso_events::{EventSchema, Log, Resume};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::Place;
 use sayso_web::{AppState, Caller, Params, Problem, Reply};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -41,6 +42,7 @@ struct ListEvents {
 #[serde(rename_all = "camelCase")]
 struct EventsPage {
     /// The events, oldest first.
+    #[serde(serialize_with = "raw_all")]
     #[schema(value_type = Vec<EventSchema>)]
     items: Vec<Arc<RawValue>>,
     /// Where to go on: everything up to here was told.
@@ -49,6 +51,10 @@ struct EventsPage {
     head: i64,
     /// The history's name.
     epoch: String,
+}
+
+fn raw_all<S: Serializer>(items: &[Arc<RawValue>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().map(|item| &**item))
 }
 
 /// Read what happened

@@ -174,7 +174,7 @@ async fn presence_shows_the_members_who_are_here() {
 
     let before = door.get(&owner, &path).await.well();
     for actor in [&staff, &other] {
-        door.presence.connected(actor.user_id);
+        door.presence.connected(actor.user_id, 1, company.stage.clock.now());
     }
     let here = door.get(&owner, &format!("{path}/presence")).await.well();
     let after = door.get(&owner, &path).await.well();

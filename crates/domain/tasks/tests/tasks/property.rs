@@ -90,27 +90,25 @@ impl World {
                        created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
         let (due, all_day) = (t.due.map(|due| due.at), t.due.is_some_and(|due| due.all_day));
-        let inserted = client.execute(
-            sql,
-            &[
-                &t.id,
-                &t.channel_id,
-                &t.title,
-                &t.status.as_str(),
-                &t.priority.rank(),
-                &t.assigned_to,
-                &t.tags,
-                &due,
-                &all_day,
-                &t.blocked,
-                &t.metadata,
-                &t.created_by,
-                &t.completed_at,
-                &t.created_at,
-                &t.updated_at,
-            ],
-        );
-        inserted.await.expect("a task is inserted");
+        let (status, priority) = (t.status.as_str(), t.priority.rank());
+        let params: &[&(dyn postgres_types::ToSql + Sync)] = &[
+            &t.id,
+            &t.channel_id,
+            &t.title,
+            &status,
+            &priority,
+            &t.assigned_to,
+            &t.tags,
+            &due,
+            &all_day,
+            &t.blocked,
+            &t.metadata,
+            &t.created_by,
+            &t.completed_at,
+            &t.created_at,
+            &t.updated_at,
+        ];
+        client.execute(sql, params).await.expect("a task is inserted");
     }
 
     /// Whether the person sees the task.
@@ -182,7 +180,8 @@ fn order(sort: Sort, a: &Task, b: &Task) -> Ordering {
     let due = |task: &Task| task.due.map(|due| due.at);
     let turned = |order: Ordering| if sort.descending { order.reverse() } else { order };
     let by_key = match sort.key {
-        SortKey::CreatedAt => turned(a.created_at.cmp(&b.created_at)),
+        // No question here has a search.
+        SortKey::CreatedAt | SortKey::Relevance => turned(a.created_at.cmp(&b.created_at)),
         SortKey::UpdatedAt => turned(a.updated_at.cmp(&b.updated_at)),
         SortKey::DueDate => match (due(a), due(b)) {
             (Some(a), Some(b)) => turned(a.cmp(&b)),
@@ -237,6 +236,7 @@ impl Asked {
             overdue: self.overdue,
             blocked: self.blocked,
             updated_since: self.updated_since.map(at),
+            search: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use sayso_access::{Role, UserId};
 use sayso_db::{DbError, Queries, Sql, Tx};
 use sayso_kernel::Timestamp;
 
-use super::user;
+use super::{columns, user};
 use crate::model::User;
 
 const FIND_BY_EMAIL: Sql = Sql::new(

@@ -56,11 +56,17 @@ const MEMBERS: Sql = Sql::new(
 const MESSAGES: Sql = Sql::new(
     "demo.messages",
     "INSERT INTO messages (id, channel_id, sender_id, content, thread_id, mentions, created_at,
-                           updated_at)
-     SELECT id, channel_id, sender_id, content, thread_id, mentions, created_at, created_at
+                           updated_at, reply_count, last_reply_at)
+     SELECT r.id, r.channel_id, r.sender_id, r.content, r.thread_id, r.mentions, r.created_at,
+            r.created_at, coalesce(a.count, 0), a.last
      FROM jsonb_to_recordset($1) AS r(
          id uuid, channel_id uuid, sender_id uuid, content text, thread_id uuid, mentions uuid[],
-         created_at timestamptz)",
+         created_at timestamptz)
+     -- The head of a thread counts its answers.
+     LEFT JOIN (
+         SELECT thread_id, count(*)::int AS count, max(created_at) AS last
+         FROM jsonb_to_recordset($1) AS r(thread_id uuid, created_at timestamptz)
+         GROUP BY thread_id) a ON a.thread_id = r.id",
 );
 
 const TASKS: Sql = Sql::new(

@@ -67,7 +67,7 @@ pub async fn all(company: &Company, only: Option<&str>) -> Report {
         let sets: Vec<_> = (0..TIMES).map(|_| pools.draw(&words, &random)).collect();
         let asked = Asked { client: &client, watch: &watch, sql, sets: &sets };
         let taken = asked.measured().await;
-        println!("{:<44} mean {:8.3} ms  max {:8.3} ms", sql.name, taken.mean, taken.max);
+        eprintln!("{:<44} mean {:8.3} ms  max {:8.3} ms", sql.name, taken.mean, taken.max);
         report.taken.insert(sql.name, taken);
     }
     report
