@@ -26,7 +26,7 @@ mod settings;
 mod trash;
 mod value;
 
-pub use auth::Auth;
+pub use auth::{Auth, PerRole, RoleNames, SessionsOver};
 pub use database::Database;
 pub use environment::{process_environment, runtime_dir, search_path};
 pub use events::Events;

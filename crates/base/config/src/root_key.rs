@@ -50,6 +50,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The keys that were the root key before.
+    pub fn previous_root_keys(&self) -> Result<Vec<RootKey>, RootKeyError> {
+        let damaged = || RootKeyError::Damaged { place: "secrets.previous_root_keys".to_owned() };
+        let texts = self.secrets.previous_root_keys.expose().iter();
+        texts.map(|text| parse(text.trim()).map(RootKey::new).ok_or_else(damaged)).collect()
+    }
+}
+
 /// Reads 64 hexadecimal digits.
 pub(crate) fn parse(text: &str) -> Option<[u8; RootKey::LEN]> {
     let digits: Vec<u8> = text

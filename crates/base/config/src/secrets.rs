@@ -11,5 +11,9 @@ section! {
         /// node. Without it one is made and kept in `secret.key` of the data
         /// folder. Whoever changes it ends all sessions.
         root_key: Option<Secret<String>> = None, "64 hexadecimal digits";
+        /// Keys that were `root_key` before: what was sealed or hashed under
+        /// them is still read. Each costs every login one hash more; after
+        /// `sayso keys reencrypt` and the next login of everybody they can go.
+        previous_root_keys: Secret<Vec<String>> = Secret::new(Vec::new()), "list of 64 hexadecimal digits";
     }
 }

@@ -133,6 +133,10 @@ impl<T: Setting> Setting for Secret<T> {
         T::parse(text).map(Self::new)
     }
 
+    fn read(raw: &Raw) -> Result<Self, &'static str> {
+        T::read(raw).map(Self::new)
+    }
+
     fn show(&self) -> String {
         String::new()
     }

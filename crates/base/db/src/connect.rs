@@ -10,11 +10,12 @@ use sayso_kernel::Fault;
 use tokio::sync::Notify;
 use tokio_postgres::Config;
 
-use crate::Reader;
 use crate::lane::{Lane, LaneLimits};
 use crate::once::KeyLocks;
 use crate::reader::ReaderLimits;
 use crate::sql::Watch;
+use crate::told::Telling;
+use crate::{Reader, Told};
 
 /// How much longer than PostgreSQL's own limit an answer is waited for: only a
 /// server that hangs takes so long.
@@ -29,6 +30,7 @@ pub struct Db {
     wake: Wake,
     config: Config,
     pub(crate) keys: Arc<KeyLocks>,
+    pub(crate) telling: Telling,
 }
 
 /// Connections for each kind of use, so that none can starve another.
@@ -161,7 +163,16 @@ impl Db {
             background,
         };
         let (lanes, wake) = (Arc::new(lanes), Wake::default());
-        Ok(Self { lanes, is_background: false, watch, wake, config, keys: Arc::default() })
+        let (keys, telling) = (Arc::default(), Telling::default());
+        Ok(Self { lanes, is_background: false, watch, wake, config, keys, telling })
+    }
+
+    /// Tells `listener` of the facts of every transaction on this node, when
+    /// its commit was answered and before its caller is: also where the answer
+    /// to COMMIT was lost, so what is told may not have happened. One listener
+    /// a database; the first stays.
+    pub fn tell(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
+        self.telling.set(Box::new(listener));
     }
 
     /// The same database for work that nobody waits for: with connections of

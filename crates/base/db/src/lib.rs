@@ -35,6 +35,7 @@ mod outcome;
 mod reader;
 mod sql;
 mod statement;
+mod told;
 mod transaction;
 mod tx;
 
@@ -46,6 +47,7 @@ pub use once::{CODES, IdempotencyKey, StoredReply, Written};
 pub use reader::Reader;
 pub use sql::{Queries, Sql};
 pub use tokio_postgres::{self, Row};
+pub use told::Told;
 pub use tx::Tx;
 
 /// Constant statements of this crate, for the test that prepares each of them

@@ -95,6 +95,7 @@ impl Db {
             return Err(Failure::Final(fault));
         }
         let wake = tx.has_facts();
+        let told = if self.telling.is_wanted() { tx.told() } else { Vec::new() };
         let trace = match tx.write_facts(ctx).await {
             Ok(trace) => trace,
             Err(fault) => return Err(given_up(tx, fault).await),
@@ -106,9 +107,12 @@ impl Db {
         if wake {
             mutants::fail_point("before-commit");
         }
-        if let Err(error) = tx.commit().await {
-            self.learn_outcome(error, trace).await?;
-        }
+        let committed = match tx.commit().await {
+            Ok(()) => Ok(()),
+            Err(error) => self.learn_outcome(error, trace).await,
+        };
+        self.telling.tell(&told);
+        committed?;
         if wake {
             mutants::fail_point("after-commit");
             self.wake().notify();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::lane::Lease;
 use crate::outbox::{self, Rows};
 use crate::sql::{Params, Queries, Sql, Watch};
-use crate::{DbError, Fact};
+use crate::{DbError, Fact, Told};
 
 /// An open transaction: runs statements and collects facts.
 ///
@@ -115,6 +115,11 @@ impl Tx {
     /// Whether any fact was emitted.
     pub(crate) fn has_facts(&self) -> bool {
         !self.facts.is_empty()
+    }
+
+    /// What the facts say that were emitted so far.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.facts.iter().map(Told::of).collect()
     }
 
     pub(crate) async fn commit(self) -> Result<(), DbError> {

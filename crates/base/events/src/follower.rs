@@ -5,7 +5,7 @@
 //! reading the log.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sayso_db::DbError;
 use tokio::sync::mpsc;
@@ -17,7 +17,6 @@ use crate::sequencer::Batch;
 
 /// Events read in one statement while catching up.
 const CATCH_UP: i64 = 500;
-
 /// The follower of one node.
 #[derive(Debug)]
 pub struct Follower {
@@ -27,6 +26,8 @@ pub struct Follower {
     poll: Duration,
     epoch: Arc<str>,
     applied: i64,
+    /// The fact that waits first, and since when it is seen to.
+    waiting: Option<(i64, Instant)>,
 }
 
 impl Follower {
@@ -34,7 +35,7 @@ impl Follower {
     /// process) and by looking at the head every `poll`.
     #[must_use]
     pub fn new(log: Log, hub: Hub, hints: mpsc::Receiver<Batch>, poll: Duration) -> Self {
-        Self { log, hub, hints, poll, epoch: "".into(), applied: -1 }
+        Self { log, hub, hints, poll, epoch: "".into(), applied: -1, waiting: None }
     }
 
     /// Runs until told to stop.
@@ -68,9 +69,12 @@ impl Follower {
         self.look().await
     }
 
-    /// Compares with the head, and reads what is missing.
+    /// Compares with the head, and reads what is missing. With nothing left to
+    /// read, this node was up to date in the moment in which it began to ask.
     async fn look(&mut self) -> Result<(), DbError> {
+        let asked = Instant::now();
         let Some(head) = self.log.head().await? else { return Ok(()) };
+        let as_of = self.as_of(asked, head.waiting);
         if head.epoch != self.epoch || head.position < self.applied {
             self.start_over(head).await;
             return Ok(());
@@ -86,7 +90,21 @@ impl Follower {
             self.applied += i64::try_from(events.len()).unwrap_or(0);
             self.hub.apply(&self.epoch, events.into_iter().map(Arc::new).collect()).await;
         }
+        self.hub.was_fresh(as_of);
         Ok(())
+    }
+
+    /// As of when this node knows all there is, having applied the head that
+    /// it asked for. While one and the same fact goes on waiting for its place
+    /// nobody numbers (there is no leader, or one that hangs), and what it says
+    /// is not known here: from the moment in which it was first seen to wait,
+    /// this node's knowledge grows old.
+    fn as_of(&mut self, asked: Instant, waiting: Option<i64>) -> Instant {
+        self.waiting = waiting.map(|id| match self.waiting {
+            Some((known, since)) if known == id => (id, since),
+            _ => (id, asked),
+        });
+        self.waiting.map_or(asked, |(_, since)| since)
     }
 
     async fn start_over(&mut self, head: Head) {

@@ -1,7 +1,10 @@
 //! What this node knows of the log, and who on this node listens.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
@@ -10,6 +13,10 @@ use crate::Event;
 
 /// Messages a listener may be behind before the follower waits for it.
 const LISTENER_QUEUE: usize = 64;
+/// How long what this node knows is good after it was last compared with the
+/// head of the log: what is kept in memory of sessions and roles serves for no
+/// longer.
+const FRESH_FOR: Duration = Duration::from_millis(750);
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +43,36 @@ pub enum Message {
     Reset,
 }
 
+/// What an observer sees, at the moment at which it is applied.
+#[derive(Clone, Copy, Debug)]
+pub enum Applied<'a> {
+    /// The next events of the log.
+    Events(&'a [Arc<Event>]),
+    /// As [`Message::Reset`].
+    Reset,
+}
+
+type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
+
 /// What this node has applied of the log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Hub(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
+    observers: Mutex<Vec<Observer>>,
     applied: watch::Sender<Option<Position>>,
     ring_len: usize,
+    born: Instant,
+    /// When it was last up to date, in milliseconds since it was born, plus 1;
+    /// 0 before.
+    fresh_at: AtomicU64,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("applied", &*self.applied.borrow()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -59,9 +87,36 @@ impl Hub {
     pub fn new(ring_len: usize) -> Self {
         Self(Arc::new(Inner {
             state: Mutex::default(),
+            observers: Mutex::default(),
             applied: watch::Sender::new(None),
             ring_len: ring_len.max(1),
+            born: Instant::now(),
+            fresh_at: AtomicU64::new(0),
         }))
+    }
+
+    /// Whether this node has just made sure that it has applied all there is,
+    /// and that nothing committed waits for its place. Only then may what is
+    /// kept in memory of sessions, roles and memberships decide; else the
+    /// primary is asked.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        let Some(at) = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1) else {
+            return false;
+        };
+        u128::from(self.0.millis(Instant::now()).saturating_sub(at)) <= FRESH_FOR.as_millis()
+    }
+
+    /// This node was up to date when it asked, which was at `asked`.
+    pub(crate) fn was_fresh(&self, asked: Instant) {
+        self.0.fresh_at.fetch_max(self.0.millis(asked) + 1, Ordering::AcqRel);
+    }
+
+    /// Shows `observer` everything that is applied from now on, in the moment
+    /// in which it is: when [`Hub::applied`] says a position, every observer
+    /// has seen it. It must not wait.
+    pub fn observe(&self, observer: impl Fn(Applied<'_>) + Send + Sync + 'static) {
+        self.0.observers.lock().push(Arc::new(observer));
     }
 
     /// How far this node is; `None` before it has read the head once.
@@ -103,6 +158,7 @@ impl Hub {
     pub(crate) async fn apply(&self, epoch: &Arc<str>, events: Vec<Arc<Event>>) {
         let Some(last) = events.last().map(|event| event.position) else { return };
         let events: Arc<[Arc<Event>]> = events.into();
+        self.0.show(Applied::Events(&events));
         let listeners = {
             let mut state = self.0.state.lock();
             state.ring.extend(events.iter().cloned());
@@ -119,6 +175,7 @@ impl Hub {
 
     /// Starts over at a place.
     pub(crate) async fn reset(&self, epoch: &Arc<str>, position: i64) {
+        self.0.show(Applied::Reset);
         let listeners = {
             let mut state = self.0.state.lock();
             state.ring.clear();
@@ -136,5 +193,19 @@ impl Hub {
 
     fn set(&self, epoch: &Arc<str>, position: i64) {
         self.0.applied.send_replace(Some(Position { epoch: Arc::clone(epoch), position }));
+    }
+}
+
+impl Inner {
+    fn millis(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.born).as_millis();
+        u64::try_from(since).unwrap_or(u64::MAX - 1)
+    }
+
+    fn show(&self, applied: Applied<'_>) {
+        let observers = self.observers.lock().clone();
+        for observer in observers {
+            observer(applied);
+        }
     }
 }

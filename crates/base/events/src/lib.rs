@@ -30,7 +30,7 @@ pub use acked::Acked;
 pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
-pub use hub::{Hub, Message, Position};
+pub use hub::{Applied, Hub, Message, Position};
 pub use log::{Attachment, FollowedStream, Log, Past, Resume};
 pub use presence::{News, Presence, Seen, Status};
 pub use sequencer::{AuditKey, Sequencer, SequencerLimits, verify_chain};

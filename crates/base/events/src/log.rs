@@ -13,9 +13,8 @@ use crate::{Event, RESYNC_REQUIRED};
 
 const HEAD: Sql = Sql::new(
     "log.head",
-    "SELECT position, epoch,
-            coalesce((SELECT e.position FROM event_log e ORDER BY e.position LIMIT 1),
-                     position + 1)
+    // The first row that waits for its place tells whether anybody numbers.
+    "SELECT position, epoch, (SELECT o.id FROM outbox o ORDER BY o.id LIMIT 1)
      FROM log_head",
 );
 
@@ -139,6 +138,8 @@ pub struct Log {
 pub(crate) struct Head {
     pub(crate) position: i64,
     pub(crate) epoch: Arc<str>,
+    /// The first fact that is committed and has no position yet.
+    pub(crate) waiting: Option<i64>,
 }
 
 impl Log {
@@ -151,7 +152,11 @@ impl Log {
     /// The head; `None` before the first leader has made it.
     pub(crate) async fn head(&self) -> Result<Option<Head>, DbError> {
         let row = self.db.read().row(&HEAD, &[]).await?;
-        Ok(row.map(|row| Head { position: row.get(0), epoch: row.get::<_, String>(1).into() }))
+        Ok(row.map(|row| Head {
+            position: row.get(0),
+            epoch: row.get::<_, String>(1).into(),
+            waiting: row.get(2),
+        }))
     }
 
     /// The events after `position`, in order, at most `limit`.

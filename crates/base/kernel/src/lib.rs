@@ -15,12 +15,14 @@ pub mod patch;
 pub mod rng;
 pub mod secret;
 pub mod text;
+pub mod vault;
 
 pub use clock::Clock;
 pub use fault::{Code, Fault, Kind};
 pub use jiff::Timestamp;
 pub use patch::Patch;
 pub use rng::Random;
+pub use vault::Vault;
 
 // Macros of this crate expand to paths through these.
 #[doc(hidden)]

@@ -1,31 +1,40 @@
 //! Who a request comes from: the one door for HTTP and sockets.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use sayso_access::{Actor, Ctx, Via};
+use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
 use sayso_web::{Identity, Problem};
 
-use crate::error::{SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID};
-use crate::model::{SessionState, Verified};
+use crate::error::{SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED};
+use crate::model::{SessionState, TokenState, Verified};
 use crate::refusals::{Refusal, Refusals, RefusedActor};
+use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
-use crate::{AuthState, repo};
+use crate::{AuthState, Keys, api_token, repo, rotation};
 
 /// Middleware: puts an [`Identity`] into the request. What it means for a
-/// route, the route decides. 503 when a token came and the database cannot be
-/// asked about it.
+/// route, the route decides; but what an API token may be used for, and what is
+/// open to whoever still lacks the second factor of their role, is decided
+/// here, for all routes alike. 503 when a token came and the database cannot
+/// be asked about it.
 pub async fn identify(State(auth): State<AuthState>, mut request: Request, next: Next) -> Response {
-    match identity(&auth, request.headers()).await {
-        Ok(identity) => {
-            request.extensions_mut().insert(identity);
-            next.run(request).await
-        }
-        Err(fault) => Problem(fault).into_response(),
+    let (identity, reach) = match identity(&auth, request.headers()).await {
+        Ok(found) => found,
+        Err(fault) => return Problem(fault).into_response(),
+    };
+    let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str());
+    if let Err(fault) = reach.admit(request.method().as_str(), route) {
+        return Problem(fault).into_response();
     }
+    request.extensions_mut().insert(identity);
+    next.run(request).await
 }
 
 /// Middleware, inside of [`identify`]: notes who was refused what.
@@ -50,17 +59,54 @@ pub async fn watch(State(refusals): State<Refusals>, request: Request, next: Nex
     response
 }
 
-async fn identity(auth: &AuthState, headers: &HeaderMap) -> Result<Identity, Fault> {
+async fn identity(auth: &AuthState, headers: &HeaderMap) -> Result<(Identity, Reach), Fault> {
     let token = match bearer(headers) {
-        Sent::Nothing => return Ok(Identity::Anonymous),
-        Sent::Garbage => return Ok(Identity::Refused(&TOKEN_INVALID)),
+        Sent::Nothing => return Ok((Identity::Anonymous, Reach::All)),
+        Sent::Garbage => return Ok((Identity::Refused(&TOKEN_INVALID), Reach::All)),
         Sent::Token(token) => token,
     };
-    match verify(auth, token).await {
-        Ok(verified) => Ok(Identity::Known(verified.actor)),
-        Err(fault) if fault.kind() == Kind::Unauthenticated => Ok(Identity::Refused(fault.code())),
+    match enter(auth, token).await {
+        Ok(entered) => Ok((Identity::Known(entered.actor), entered.reach)),
+        Err(fault) if fault.kind() == Kind::Unauthenticated => {
+            Ok((Identity::Refused(fault.code()), Reach::All))
+        }
         Err(fault) => Err(fault),
     }
+}
+
+/// What a token opens, before what its person may.
+enum Reach {
+    /// Everything.
+    All,
+    /// What it takes to set up a second factor.
+    Door,
+    /// What these scopes say.
+    Scopes(Scopes),
+}
+
+impl Reach {
+    fn admit(&self, method: &str, route: &str) -> Result<(), Fault> {
+        match self {
+            Self::Door if !route.starts_with("/api/auth/") => Err(Fault::new(&TOTP_REQUIRED)),
+            Self::Scopes(scopes) if !scopes.allow(method, route) => Err(Fault::new(&SCOPE_MISSING)),
+            _ => Ok(()),
+        }
+    }
+
+    fn admit_socket(&self) -> Result<(), Fault> {
+        match self {
+            Self::Door => Err(Fault::new(&TOTP_REQUIRED)),
+            Self::Scopes(scopes) if !scopes.has(Scope::Socket) => Err(Fault::new(&SCOPE_MISSING)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Who a token lets in.
+struct Entered {
+    actor: Actor,
+    expires_at: Timestamp,
+    reach: Reach,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -86,25 +132,91 @@ fn bearer(headers: &HeaderMap) -> Sent<'_> {
     Sent::Token(token.trim())
 }
 
-/// Checks an access token and the session it names, and marks the first use
-/// of the pair it belongs to, before anything is done in its name.
+/// Checks a token as a socket brings it, and marks the first use of the pair it
+/// belongs to, before anything is done in its name.
 ///
 /// # Errors
 /// 401 `auth.token_invalid`, `auth.token_expired` or `auth.session_revoked`;
-/// 503 when the database cannot be asked.
+/// 403 for an API token that is not for sockets, and for whoever lacks the
+/// second factor of their role; 503 when the database cannot be asked.
 pub async fn verify(auth: &AuthState, token: &str) -> Result<Verified, Fault> {
+    let Entered { actor, expires_at, reach } = enter(auth, token).await?;
+    reach.admit_socket()?;
+    Ok(Verified { actor, expires_at })
+}
+
+/// Whoever comes in was seen: people, and the programs that act for them.
+async fn enter(auth: &AuthState, token: &str) -> Result<Entered, Fault> {
     let now = auth.app.clock.now();
-    let claims = auth.keys.verify(token, now)?;
-    let state = repo::state(&mut auth.app.db.read(), claims.sid, claims.r#gen, now).await?;
-    let state = state.ok_or_else(|| Fault::new(&SESSION_REVOKED))?;
-    if !admit(&state, &claims, now)? {
-        mark_used(auth, &claims, now).await?;
-    }
+    let entered = if api_token::is_one(token) {
+        enter_by_api_token(auth, token, now).await?
+    } else {
+        enter_by_session(auth, token, now).await?
+    };
+    auth.activity.note(entered.actor.user_id, now);
+    Ok(entered)
+}
+
+async fn enter_by_api_token(
+    auth: &AuthState,
+    token: &str,
+    now: Timestamp,
+) -> Result<Entered, Fault> {
+    let TokenState { id, user_id, role, time_zone, givens, expires_at, scopes, .. } =
+        api_token::enter(auth, token, now).await?;
+    let actor = Actor { user_id, session_id: id, role, time_zone, givens };
+    Ok(Entered { actor, expires_at, reach: Reach::Scopes(scopes) })
+}
+
+async fn enter_by_session(auth: &AuthState, token: &str, now: Timestamp) -> Result<Entered, Fault> {
+    let claims = claims(auth, token, now).await?;
+    let state = session(auth, &claims, now).await?;
+    let is_due = auth.rules.asks_second_factor(state.role) && !state.has_second_factor;
+    let reach = if is_due { Reach::Door } else { Reach::All };
     let expires_at = Timestamp::from_second(claims.exp).map_err(Fault::internal)?;
     let SessionState { user_id, role, time_zone, givens, .. } = state;
-    auth.activity.note(user_id, now);
     let actor = Actor { user_id, session_id: claims.sid, role, time_zone, givens };
-    Ok(Verified { actor, expires_at })
+    Ok(Entered { actor, expires_at, reach })
+}
+
+/// What a token says, once its signature was found good. A key that is not
+/// known may be another node's new one.
+async fn claims(auth: &AuthState, token: &str, now: Timestamp) -> Result<Arc<Claims>, Fault> {
+    let print = sha256(&[token.as_bytes()]);
+    if let Some(claims) = auth.memory.claims(&print) {
+        Keys::timely(&claims, now)?;
+        return Ok(claims);
+    }
+    let mark = auth.memory.mark();
+    let mut verified = auth.keys.verify(token, now);
+    if verified.is_err() && auth.keys.lacks_key_of(token) && rotation::may_ask(&auth.keys) {
+        rotation::read_again(auth).await?;
+        verified = auth.keys.verify(token, now);
+    }
+    let claims = Arc::new(verified?);
+    auth.memory.keep_claims(mark, print, Arc::clone(&claims));
+    Ok(claims)
+}
+
+/// The session of a token that lets it in: as it is remembered, while this
+/// node's view of the log is fresh, else as the database has it.
+async fn session(auth: &AuthState, claims: &Claims, now: Timestamp) -> Result<SessionState, Fault> {
+    let key = (claims.sid, claims.r#gen);
+    if auth.app.hub.is_fresh()
+        && let Some(state) = auth.memory.session(key.0, key.1)
+    {
+        admit(&state, claims, now)?;
+        return Ok(state);
+    }
+    let mark = auth.memory.mark();
+    let state = repo::state(&mut auth.app.db.read(), key.0, key.1, now).await?;
+    let mut state = state.ok_or_else(|| Fault::new(&SESSION_REVOKED))?;
+    if !admit(&state, claims, now)? {
+        mark_used(auth, claims, now).await?;
+    }
+    state.pair_used = Some(true);
+    auth.memory.keep_session(mark, key, state.clone());
+    Ok(state)
 }
 
 /// Whether the session lets the token in; answers whether its pair was used

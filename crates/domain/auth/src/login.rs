@@ -3,19 +3,24 @@
 //! Comparing takes a quarter of a second and must hold no connection, so it
 //! stands between a read and the transaction, which looks again.
 
-use sayso_access::{Ctx, UserId};
+use std::sync::Arc;
+
+use sayso_access::{Ctx, SessionId, UserId};
 use sayso_db::Tx;
-use sayso_kernel::Fault;
 use sayso_kernel::secret::Secret;
+use sayso_kernel::{Fault, Vault};
 use sayso_users::model::Credentials;
 use sayso_users::password::Checked;
 use sayso_users::{PasswordHash, service as users};
 
-use crate::error::{INVALID_CREDENTIALS, REFRESH_INVALID, password_unchanged, password_wrong};
+use crate::error::{
+    INVALID_CREDENTIALS, REFRESH_INVALID, TOO_MANY_SESSIONS, password_unchanged, password_weak_new,
+    password_wrong,
+};
 use crate::model::{Means, NewSession, Opened, Outcome, Pair};
 use crate::refresh::RefreshToken;
 use crate::service::Exchange;
-use crate::{AuthState, events, service};
+use crate::{AuthState, events, second_factor, service};
 
 /// How often a login begins again because the password was changed under it.
 const TRIES_MAX: u32 = 3;
@@ -29,12 +34,19 @@ pub struct LogIn {
     pub password: Secret<String>,
     /// What the person calls the device.
     pub device_name: Option<String>,
+    /// The code of the second factor.
+    pub code: Option<String>,
+    /// A session that is to end for this one.
+    pub replaces: Option<SessionId>,
 }
 
 /// Opens a session for whoever knows the password.
 ///
 /// An unknown e-mail, a wrong password and a person who may not come in are
 /// answered alike: after the same work, with 401 `auth.invalid_credentials`.
+///
+/// Whoever has a second factor is asked for it after a right password: 401
+/// `auth.code_required`, `auth.code_invalid`.
 ///
 /// Audit: `auth.logged_in` or `auth.login_refused`.
 pub async fn log_in(auth: &AuthState, ctx: &Ctx, input: LogIn) -> Result<Pair, Fault> {
@@ -43,11 +55,25 @@ pub async fn log_in(auth: &AuthState, ctx: &Ctx, input: LogIn) -> Result<Pair, F
             Ok(proof) => proof,
             Err(refusal) => return refuse(auth, ctx, refusal).await,
         };
-        if let Some(opened) = open(auth, ctx, (proof, input.device_name.clone())).await? {
-            return auth.keys.issue(opened, ctx.now());
+        let user = proof.credentials.user_id;
+        let opened = open(auth, ctx, Entry::new(auth, ctx, proof, &input)).await;
+        if opened.as_ref().is_err_and(|fault| fault.is(&TOO_MANY_SESSIONS)) {
+            note_refusal(auth, ctx, user).await?;
+        }
+        if let Some(outcome) = opened? {
+            return auth.keys.issue(outcome.into_result()?, ctx.now());
         }
     }
     refuse(auth, ctx, Refusal { user: None, reason: "changing" }).await
+}
+
+/// What is refused after a right password, and so is answered in its own way.
+async fn note_refusal(auth: &AuthState, ctx: &Ctx, user: UserId) -> Result<(), Fault> {
+    let work = async move |tx: &mut Tx, _: &Ctx| {
+        tx.emit(events::login_refused(Some(user), "too_many_sessions"));
+        Ok(())
+    };
+    auth.app.db.transaction(ctx, work).await
 }
 
 /// Compares the password with the one of whoever has the e-mail, if anybody.
@@ -58,14 +84,30 @@ async fn compare(auth: &AuthState, input: &LogIn) -> Result<Result<Proof, Refusa
     Ok(judge(known, checked))
 }
 
-async fn open(
-    auth: &AuthState,
-    ctx: &Ctx,
-    (proof, device_name): (Proof, Option<String>),
-) -> Result<Option<Opened>, Fault> {
-    let new = NewSession::new(ctx, auth.keys.lifetimes(), Means::Password, device_name);
-    let work = async move |tx: &mut Tx, ctx: &Ctx| log_in_in(tx, ctx, (&proof, new.clone())).await;
+async fn open(auth: &AuthState, ctx: &Ctx, entry: Entry) -> Result<Option<Outcome<Opened>>, Fault> {
+    let work = async move |tx: &mut Tx, ctx: &Ctx| log_in_in(tx, ctx, &entry).await;
     auth.app.db.transaction(ctx, work).await
+}
+
+/// What a login brings into its transaction.
+struct Entry {
+    proof: Proof,
+    new: NewSession,
+    code: Option<String>,
+    replaces: Option<SessionId>,
+    vault: Arc<Vault>,
+}
+
+impl Entry {
+    fn new(auth: &AuthState, ctx: &Ctx, proof: Proof, input: &LogIn) -> Self {
+        Self {
+            proof,
+            new: NewSession::new(auth, ctx, Means::Password, input.device_name.clone()),
+            code: input.code.clone(),
+            replaces: input.replaces,
+            vault: Arc::clone(&auth.vault),
+        }
+    }
 }
 
 /// A password that was found right.
@@ -103,11 +145,19 @@ fn judge(known: Option<Credentials>, checked: Checked) -> Result<Proof, Refusal>
 async fn log_in_in(
     tx: &mut Tx,
     ctx: &Ctx,
-    (proof, new): (&Proof, NewSession),
-) -> Result<Option<Opened>, Fault> {
-    let proven = (&proof.credentials, proof.dearer.as_ref());
+    entry: &Entry,
+) -> Result<Option<Outcome<Opened>>, Fault> {
+    let proven = (&entry.proof.credentials, entry.proof.dearer.as_ref());
     let Some(user) = users::hold_proven_in(tx, ctx, proven).await? else { return Ok(None) };
-    service::open_in(tx, ctx, (user, new)).await.map(Some)
+    let asked = (&*entry.vault, user.id, entry.code.as_deref());
+    if let Outcome::Refused(fault) = second_factor::ask_in(tx, ctx, asked).await? {
+        return Ok(Some(Outcome::Refused(fault)));
+    }
+    if let Some(session) = entry.replaces {
+        service::replace_in(tx, ctx, (user.id, session, entry.new.lifetimes)).await?;
+    }
+    let opened = service::open_in(tx, ctx, (user, entry.new.clone())).await?;
+    Ok(Some(Outcome::Done(opened)))
 }
 
 async fn refuse(auth: &AuthState, ctx: &Ctx, refusal: Refusal) -> Result<Pair, Fault> {
@@ -143,12 +193,24 @@ pub async fn accept_invitation(
 ) -> Result<Pair, Fault> {
     users::check_invitation(&mut auth.app.db.read(), ctx, &token).await?;
     let hash = auth.hasher.hash(password).await?;
-    let new = NewSession::new(ctx, auth.keys.lifetimes(), Means::Invitation, None);
+    let new = NewSession::new(auth, ctx, Means::Invitation, None);
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
         let user = users::accept_invitation_in(tx, ctx, (&token, &hash)).await?;
         service::open_in(tx, ctx, (user, new.clone())).await
     };
     auth.keys.issue(auth.app.db.transaction(ctx, work).await?, ctx.now())
+}
+
+/// What proves a person who is logged in, if the password is theirs.
+pub(crate) async fn own_password(
+    auth: &AuthState,
+    user: UserId,
+    password: Secret<String>,
+) -> Result<Option<Credentials>, Fault> {
+    let known = users::credentials_of(&mut auth.app.db.read(), user).await?;
+    let stored = known.as_ref().and_then(|known| known.password_hash.clone());
+    let checked = auth.hasher.check(password, stored).await?;
+    Ok(known.filter(|_| checked != Checked::Wrong))
 }
 
 /// Gives the caller another password; see [`service::change_password_in`].
@@ -158,16 +220,11 @@ pub async fn change_password(
     (current, new): (Secret<String>, Secret<String>),
 ) -> Result<(), Fault> {
     let user = ctx.require_actor()?.user_id;
-    let known = users::credentials_of(&mut auth.app.db.read(), user).await?;
-    let proven = known.ok_or_else(password_wrong)?;
-    let checked = auth.hasher.check(current.clone(), proven.password_hash.clone()).await?;
-    if checked == Checked::Wrong {
-        return Err(password_wrong());
-    }
+    let proven = own_password(auth, user, current.clone()).await?.ok_or_else(password_wrong)?;
     if current == new {
         return Err(password_unchanged());
     }
-    let hash = auth.hasher.hash(new).await?;
+    let hash = auth.hasher.hash(new).await.map_err(password_weak_new)?;
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
         service::change_password_in(tx, ctx, (&proven, &hash)).await
     };

@@ -1,13 +1,17 @@
 //! Sessions and tokens as the services know them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sayso_access::{Actor, Ctx, Givens, Origin, Role, SessionId, UserId};
+use sayso_config::{PerRole, SessionsOver};
 use sayso_kernel::secret::{Secret, sha256};
 use sayso_kernel::{Fault, Timestamp};
 use sayso_users::User;
 
+use crate::AuthState;
 use crate::refresh::RefreshToken;
+use crate::scope::Scopes;
 
 /// How long tokens and sessions live.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +34,60 @@ impl From<&sayso_config::Auth> for Lifetimes {
     }
 }
 
+/// What the company asks of sessions.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    sessions_max: PerRole,
+    sessions_over: SessionsOver,
+    second_factor: Vec<Role>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self::from(&sayso_config::Auth::default())
+    }
+}
+
+impl From<&sayso_config::Auth> for Rules {
+    fn from(settings: &sayso_config::Auth) -> Self {
+        let roles = settings.totp_required_roles.0.iter();
+        Self {
+            sessions_max: settings.sessions_max,
+            sessions_over: settings.sessions_over,
+            second_factor: roles.filter_map(|name| Role::parse(name)).collect(),
+        }
+    }
+}
+
+impl Rules {
+    /// Sessions that somebody in this role may have at once.
+    #[must_use]
+    pub fn sessions_max(&self, role: Role) -> usize {
+        match role {
+            Role::Ceo => self.sessions_max.ceo,
+            Role::Manager => self.sessions_max.manager,
+            Role::Staff => self.sessions_max.staff,
+        }
+    }
+
+    /// Whether a login beyond that is refused; else it ends an older session.
+    #[must_use]
+    pub fn refuses_more(&self) -> bool {
+        self.sessions_over == SessionsOver::Refuse
+    }
+
+    /// Whether somebody in this role is to have a second factor.
+    #[must_use]
+    pub fn asks_second_factor(&self, role: Role) -> bool {
+        self.second_factor.contains(&role)
+    }
+}
+
+/// `by` before `at`.
+pub(crate) fn before(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// `by` after `at`.
 pub(crate) fn after(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
@@ -49,15 +107,18 @@ pub struct NewSession {
     pub means: Means,
     /// How long it lives.
     pub lifetimes: Lifetimes,
+    /// How many there may be.
+    pub rules: Arc<Rules>,
 }
 
 impl NewSession {
     /// A session of the caller's device.
     #[must_use]
-    pub fn new(ctx: &Ctx, lifetimes: Lifetimes, means: Means, device_name: Option<String>) -> Self {
+    pub fn new(auth: &AuthState, ctx: &Ctx, means: Means, device_name: Option<String>) -> Self {
         let id = SessionId(ctx.new_id());
         let refresh = RefreshToken::new(&ctx.random);
-        Self { id, refresh, device_name, means, lifetimes }
+        let (lifetimes, rules) = (auth.keys.lifetimes(), Arc::clone(&auth.rules));
+        Self { id, refresh, device_name, means, lifetimes, rules }
     }
 }
 
@@ -160,6 +221,52 @@ pub struct SessionState {
     pub pair_used: Option<bool>,
     /// What the person was granted or denied beside the role.
     pub givens: Givens,
+    /// Whether the person has a second factor.
+    pub has_second_factor: bool,
+}
+
+/// What is known of an API token.
+#[derive(Clone, Debug)]
+pub struct TokenState {
+    /// Its id; to whoever asks for a session, it is that.
+    pub id: SessionId,
+    /// In whose name it acts.
+    pub user_id: UserId,
+    /// The person's role now.
+    pub role: Role,
+    /// IANA name of the person's time zone.
+    pub time_zone: String,
+    /// Whether the person may come in.
+    pub may_enter: bool,
+    /// Whether it was revoked.
+    pub is_revoked: bool,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// What the person was granted or denied beside the role.
+    pub givens: Givens,
+}
+
+/// An API token as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct ApiToken {
+    /// Its id.
+    pub id: SessionId,
+    /// In whose name it acts.
+    pub user_id: UserId,
+    /// What it is called.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A write that was done, or a refusal that leaves a trace: both commit.

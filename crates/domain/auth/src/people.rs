@@ -9,7 +9,8 @@ use sayso_users::{User, standing};
 
 use crate::{events, repo};
 
-/// Keeps a person out: every session of theirs ends, with its sockets.
+/// Keeps a person out: every session and API token of theirs ends, with its
+/// sockets.
 ///
 /// Event and audit: `user.deactivated`; audit: `auth.sessions_ended`, with the
 /// ends as its effects.
@@ -18,11 +19,12 @@ use crate::{events, repo};
 /// 403, 404; 409 `user.last_ceo`.
 pub async fn deactivate_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<User, Fault> {
     let user = standing::deactivate_in(tx, ctx, id).await?;
-    end_sessions(tx, ctx, id, "deactivated").await?;
+    shut_out(tx, ctx, id, "deactivated").await?;
     Ok(user)
 }
 
-/// Deletes a person: every session of theirs ends, with its sockets.
+/// Deletes a person: every session and API token of theirs ends, with its
+/// sockets.
 ///
 /// Event and audit: `user.deleted`; audit: `auth.sessions_ended`, with the ends
 /// as its effects.
@@ -37,7 +39,7 @@ pub async fn delete_in(
     (id, version): (UserId, Option<i32>),
 ) -> Result<(), Fault> {
     standing::delete_in(tx, ctx, presence, (id, version)).await?;
-    end_sessions(tx, ctx, id, "deleted").await
+    shut_out(tx, ctx, id, "deleted").await
 }
 
 /// Erases a deleted person, and what is kept of the devices they came with.
@@ -53,15 +55,13 @@ pub async fn erase_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<bool, Fault>
     Ok(is_erased)
 }
 
-/// Ends all sessions of a person who is held: a login that has not finished
-/// waits for them, and then finds that they may not come in.
-async fn end_sessions(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    id: UserId,
-    reason: &'static str,
-) -> Result<(), Fault> {
-    let ended = repo::end_all(tx, id, None, ctx.now(), reason).await?;
+/// Ends all sessions and API tokens of a person who is held: a login that has
+/// not finished waits for them, and then finds that they may not come in. So
+/// does whoever makes a token. Whoever comes back later brings no key from
+/// before.
+async fn shut_out(tx: &mut Tx, ctx: &Ctx, id: UserId, reason: &'static str) -> Result<(), Fault> {
+    let mut ended = repo::end_all(tx, id, None, ctx.now(), reason).await?;
+    ended.extend(repo::api_token::revoke_all(tx, id, ctx.now()).await?);
     if !ended.is_empty() {
         tx.emit(events::sessions_ended(id, &ended, reason));
     }

@@ -1,8 +1,16 @@
-//! The tables `sessions`, `refresh_tokens`, `signing_keys` and `setup_codes`.
+//! The tables `sessions`, `refresh_tokens` and `setup_codes`; the others in
+//! the files beside.
 
+pub mod api_token;
+pub mod external;
+pub mod key;
+pub mod reset;
+pub mod second_factor;
+
+mod given;
 mod people;
 
-use sayso_access::{Given, Givens, Origin, Permission, Role, SessionId, UserId};
+use sayso_access::{Origin, Role, SessionId, UserId};
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use sayso_kernel::Timestamp;
 
@@ -12,23 +20,23 @@ use crate::refresh::{Exchanged, Presented, RefreshToken};
 pub(crate) use people::*;
 
 /// Sessions of one person that are listed.
-const SESSIONS_LISTED_MAX: i64 = 100;
+const SESSIONS_LISTED_MAX: i64 = 200;
 
 const STATE: Sql = Sql::new(
     "sessions.state",
-    "SELECT s.user_id, u.role, u.time_zone, u.active AND u.deleted_at IS NULL,
-            s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL,
-            g.permissions, g.granted, g.ends
-     FROM sessions s
-     JOIN users u ON u.id = s.user_id
-     LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.generation = $2
-     CROSS JOIN LATERAL (
-         SELECT array_agg(permission ORDER BY permission) AS permissions,
-                array_agg(effect = 'grant' ORDER BY permission) AS granted,
-                array_agg(expires_at ORDER BY permission) AS ends
-         FROM user_grants
-         WHERE user_id = s.user_id AND (expires_at IS NULL OR expires_at > $3)) g
-     WHERE s.id = $1",
+    concat!(
+        "SELECT s.user_id, u.role, u.time_zone, u.active AND u.deleted_at IS NULL,
+                s.ended_at IS NOT NULL, s.expires_at, t.hash IS NOT NULL, t.used_at IS NOT NULL,
+                EXISTS (SELECT FROM second_factors f
+                        WHERE f.user_id = s.user_id AND f.confirmed_at IS NOT NULL),
+                g.permissions, g.granted, g.ends
+         FROM sessions s
+         JOIN users u ON u.id = s.user_id
+         LEFT JOIN refresh_tokens t ON t.session_id = s.id AND t.generation = $2
+         CROSS JOIN LATERAL ",
+        given::of!("s.user_id", "$3"),
+        " g WHERE s.id = $1"
+    ),
 );
 const MARK_USED: Sql = Sql::new(
     "refresh_tokens.mark_used",
@@ -95,15 +103,16 @@ const END_ALL: Sql = Sql::new(
 );
 const OWNER: Sql = Sql::new(
     "sessions.owner",
-    "SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
+    "SELECT user_id FROM sessions
+     WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3",
 );
 const LIST: Sql = Sql::new(
     "sessions.list",
     "SELECT id, device_name, address, agent, created_at, last_used_at, expires_at
      FROM sessions
-     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+     WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3
      ORDER BY last_used_at DESC, id DESC
-     LIMIT $3",
+     LIMIT $4",
 );
 const NEWEST: Sql = Sql::new(
     "refresh_tokens.newest",
@@ -112,14 +121,8 @@ const NEWEST: Sql = Sql::new(
      WHERE s.id = ANY($1) AND s.ended_at IS NULL
      GROUP BY s.id",
 );
-const LOCK_KEYS: Sql =
-    Sql::new("signing_keys.lock", "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))");
-const LIST_KEYS: Sql = Sql::new(
-    "signing_keys.list",
-    "SELECT kid FROM signing_keys WHERE retired_at IS NULL ORDER BY created_at DESC, kid",
-);
-const INSERT_KEY: Sql =
-    Sql::new("signing_keys.insert", "INSERT INTO signing_keys (kid, created_at) VALUES ($1, $2)");
+const LOCK_OF: Sql =
+    Sql::new("sessions.lock_of_user", "SELECT pg_advisory_xact_lock(hashtextextended($1, 3))");
 const FORGET_SETUP_CODES: Sql =
     Sql::new("setup_codes.forget_expired", "DELETE FROM setup_codes WHERE expires_at <= $1");
 const INSERT_SETUP_CODE: Sql = Sql::new(
@@ -148,9 +151,7 @@ pub const ALL: &[&Sql] = &[
     &OWNER,
     &LIST,
     &NEWEST,
-    &LOCK_KEYS,
-    &LIST_KEYS,
-    &INSERT_KEY,
+    &LOCK_OF,
     &FORGET_SETUP_CODES,
     &INSERT_SETUP_CODE,
     &FIND_SETUP_CODE,
@@ -160,7 +161,8 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [ALL, people::ALL].concat()
+    [ALL, people::ALL, key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL]
+        .concat()
 }
 
 /// Everything that a request with an access token depends on, in one read.
@@ -179,20 +181,9 @@ pub async fn state(
         is_ended: row.get(4),
         expires_at: row.get(5),
         pair_used: row.get::<_, bool>(6).then(|| row.get(7)),
-        givens: givens(&row),
+        has_second_factor: row.get(8),
+        givens: given::read(&row, 9),
     }))
-}
-
-/// What the person was granted or denied, mostly nothing. What a newer Sayso
-/// knows and this one does not means nothing to it.
-fn givens(row: &Row) -> Givens {
-    let Some(names) = row.get::<_, Option<Vec<&str>>>(8) else { return Givens::default() };
-    let (granted, ends): (Vec<bool>, Vec<Option<Timestamp>>) = (row.get(9), row.get(10));
-    let given = names.into_iter().zip(granted).zip(ends);
-    let given = given.filter_map(|((name, is_granted), expires_at)| {
-        Some(Given { permission: Permission::parse(name)?, is_granted, expires_at })
-    });
-    Givens::new(given.collect())
 }
 
 /// Marks the first use of a pair; later ones change nothing.
@@ -314,22 +305,28 @@ pub async fn end_all(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whose session it is, while it lives.
+/// Whose session it is, while it lives: it has an end, and one that was last
+/// used before `idle_since` has ended by itself.
 pub async fn owner(
     tx: &mut Tx,
     session: SessionId,
-    now: Timestamp,
+    (now, idle_since): (Timestamp, Timestamp),
 ) -> Result<Option<UserId>, DbError> {
-    Ok(tx.row(&OWNER, &[&session, &now]).await?.map(|row| row.get(0)))
+    Ok(tx.row(&OWNER, &[&session, &now, &idle_since]).await?.map(|row| row.get(0)))
+}
+
+/// Lets one login of a person after the other count their sessions.
+pub async fn lock_of(tx: &mut Tx, user: UserId) -> Result<(), DbError> {
+    tx.row(&LOCK_OF, &[&user.to_string()]).await.map(drop)
 }
 
 /// A person's sessions that live, the last used first.
 pub async fn list(
     db: &mut impl Queries,
     user: UserId,
-    now: Timestamp,
+    (now, idle_since): (Timestamp, Timestamp),
 ) -> Result<Vec<Session>, DbError> {
-    let rows = db.rows(&LIST, &[&user, &now, &SESSIONS_LISTED_MAX]).await?;
+    let rows = db.rows(&LIST, &[&user, &now, &idle_since, &SESSIONS_LISTED_MAX]).await?;
     let session = |row: &Row| Session {
         id: row.get(0),
         device_name: row.get(1),
@@ -349,19 +346,6 @@ pub async fn newest(
 ) -> Result<Vec<(SessionId, Timestamp, Timestamp)>, DbError> {
     let rows = db.rows(&NEWEST, &[&sessions]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
-}
-
-/// Names of the keys in use, the newest first. One after the other: of many
-/// nodes that start at once, the first makes the key and all get it.
-pub async fn keys_locked(tx: &mut Tx) -> Result<Vec<String>, DbError> {
-    tx.row(&LOCK_KEYS, &[&"auth.signing_keys"]).await?;
-    let rows = tx.rows(&LIST_KEYS, &[]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Adds a key.
-pub async fn insert_key(tx: &mut Tx, kid: &str, now: Timestamp) -> Result<(), DbError> {
-    tx.rows(&INSERT_KEY, &[&kid, &now]).await.map(drop)
 }
 
 /// Keeps a set-up code, and forgets those that have expired.

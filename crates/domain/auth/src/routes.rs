@@ -1,12 +1,14 @@
 //! The door over HTTP. Answers that hold a token are kept nowhere, so these
 //! routes take no `Idempotency-Key`.
 
+mod account;
+mod machine;
 mod people;
 
 use axum::extract::{FromRef, State};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue, LOCATION};
-use sayso_access::SessionId;
+use sayso_access::{Ctx, SessionId, UserId};
 use sayso_kernel::page::Page;
 use sayso_users::view::UserView;
 use sayso_web::{Anonymous, AppState, Body, Caller, NoKey, PageBody, PathId, Problem, Reply};
@@ -29,12 +31,14 @@ pub fn router(auth: AuthState) -> OpenApiRouter<AppState> {
         .routes(routes!(log_out_all))
         .routes(routes!(get_me))
         .routes(routes!(change_password))
-        .routes(routes!(list_sessions))
+        .routes(routes!(list_sessions, end_other_sessions))
         .routes(routes!(end_session))
         .routes(routes!(set_up))
         .routes(routes!(accept_invitation))
         .routes(routes!(get_keys))
         .merge(people::router())
+        .merge(account::router())
+        .merge(machine::router())
         .with_state(auth)
 }
 
@@ -166,12 +170,35 @@ pub async fn change_password(
     responses((status = 200, description = "The sessions", body = PageBody<SessionView>))
 )]
 pub async fn list_sessions(
+    State(auth): State<AuthState>,
+    Caller(ctx): Caller,
+) -> Result<Reply, Problem> {
+    let user = ctx.require_actor()?.user_id;
+    sessions_of(&auth, &ctx, user).await
+}
+
+async fn sessions_of(auth: &AuthState, ctx: &Ctx, user: UserId) -> Result<Reply, Problem> {
+    let of = (user, auth.keys.lifetimes());
+    let sessions = service::sessions_of(&mut auth.app.db.read(), ctx, of).await?;
+    let items = sessions.into_iter().map(|session| SessionView::of(session, ctx)).collect();
+    Ok(Reply::page(Page { items, next_cursor: None }))
+}
+
+/// Ends the caller's sessions but this one.
+#[utoipa::path(
+    delete,
+    path = "/api/auth/sessions",
+    operation_id = "delete_other_sessions",
+    tag = "auth",
+    responses((status = 204, description = "They have ended"))
+)]
+pub async fn end_other_sessions(
     State(app): State<AppState>,
     Caller(ctx): Caller,
 ) -> Result<Reply, Problem> {
-    let sessions = service::sessions(&mut app.db.read(), &ctx).await?;
-    let items = sessions.into_iter().map(|session| SessionView::of(session, &ctx)).collect();
-    Ok(Reply::page(Page { items, next_cursor: None }))
+    let work = async move |tx: &mut _, ctx: &_| service::log_out_others_in(tx, ctx, ()).await;
+    app.db.transaction(&ctx, work).await?;
+    Ok(Reply::no_content())
 }
 
 /// Ends one of the caller's sessions.
@@ -184,12 +211,13 @@ pub async fn list_sessions(
     responses((status = 204, description = "It has ended"))
 )]
 pub async fn end_session(
-    State(app): State<AppState>,
+    State(auth): State<AuthState>,
     Caller(ctx): Caller,
     PathId(id): PathId<SessionId>,
 ) -> Result<Reply, Problem> {
-    let work = async move |tx: &mut _, ctx: &_| service::end_session_in(tx, ctx, id).await;
-    app.db.transaction(&ctx, work).await?;
+    let which = (id, auth.keys.lifetimes());
+    let work = async move |tx: &mut _, ctx: &_| service::end_session_in(tx, ctx, which).await;
+    auth.app.db.transaction(&ctx, work).await?;
     Ok(Reply::no_content())
 }
 
@@ -247,5 +275,6 @@ pub async fn accept_invitation(
 )]
 pub async fn get_keys(State(auth): State<AuthState>) -> Reply {
     let cached = HeaderValue::from_static("public, max-age=300");
-    Reply::ok(&KeySetView::of(auth.keys.published())).with_header(CACHE_CONTROL, cached)
+    Reply::ok(&KeySetView::of(&auth.keys.published(auth.app.clock.now())))
+        .with_header(CACHE_CONTROL, cached)
 }

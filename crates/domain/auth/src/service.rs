@@ -2,52 +2,35 @@
 
 use std::collections::HashMap;
 
-use sayso_access::{Ctx, SessionId};
-use sayso_db::{Db, Queries, Tx};
+use sayso_access::{Ctx, SessionId, UserId};
+use sayso_db::{Queries, Tx};
 use sayso_kernel::fault::NOT_FOUND;
-use sayso_kernel::secret::RootKey;
-use sayso_kernel::{Code, Fault, Timestamp, hex};
+use sayso_kernel::{Code, Fault, Timestamp};
 use sayso_users::{PasswordHash, User, model::Credentials};
 
 use crate::error::{
     REFRESH_EXPIRED, REFRESH_INVALID, REFRESH_SUPERSEDED, SESSION_REVOKED, password_wrong,
 };
-use crate::model::{Lifetimes, NewSession, Opened, Outcome, Session, after, device};
+use crate::model::{Lifetimes, NewSession, Opened, Outcome, Session, after, before, device};
 use crate::refresh::{RefreshToken, SuccessorKey, Verdict};
 use crate::repo::Found;
-use crate::{Keys, events, policy, repo};
-
-/// Loads the keys of the deployment; the first node to start makes the first.
-pub async fn load_keys(
-    db: &Db,
-    ctx: &Ctx,
-    root: &RootKey,
-    lifetimes: Lifetimes,
-) -> Result<Keys, Fault> {
-    let kid = hex::encode(&ctx.random.bytes::<8>());
-    let kids = db.transaction(ctx, async move |tx, ctx| keys_in(tx, ctx, &kid).await).await?;
-    Keys::derive(root, &kids, lifetimes).ok_or_else(|| Fault::internal("there is no signing key"))
-}
-
-async fn keys_in(tx: &mut Tx, ctx: &Ctx, first: &str) -> Result<Vec<String>, Fault> {
-    let kids = repo::keys_locked(tx).await?;
-    if !kids.is_empty() {
-        return Ok(kids);
-    }
-    repo::insert_key(tx, first, ctx.now()).await?;
-    Ok(vec![first.to_owned()])
-}
+use crate::view::too_many_sessions;
+use crate::{events, policy, repo};
 
 /// Opens a session for a person whom the caller has made sure of, and who is
 /// held until the transaction ends.
 ///
-/// Audit: `auth.logged_in`.
+/// With as many sessions as there may be, the one that was not used for longest
+/// ends, or 409 `auth.too_many_sessions` with the list.
+///
+/// Audit: `auth.logged_in`, and `auth.session_evicted`.
 pub async fn open_in(
     tx: &mut Tx,
     ctx: &Ctx,
     (user, new): (User, NewSession),
 ) -> Result<Opened, Fault> {
     let now = ctx.now();
+    make_room_in(tx, ctx, (&user, &new)).await?;
     let session_expires_at = after(now, new.lifetimes.absolute);
     let token_expires_at = after(now, new.lifetimes.idle).min(session_expires_at);
     let ends = (session_expires_at, token_expires_at);
@@ -56,6 +39,36 @@ pub async fn open_in(
     let opened = Opened { session_id: new.id, session_expires_at, user, refresh, generation: 1 };
     tx.emit(events::logged_in(&opened, &new));
     Ok(opened)
+}
+
+/// One login of a person after the other, so that none overlooks another.
+async fn make_room_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (user, new): (&User, &NewSession),
+) -> Result<(), Fault> {
+    repo::lock_of(tx, user.id).await?;
+    let live = repo::list(tx, user.id, living(ctx, new.lifetimes)).await?;
+    let max = new.rules.sessions_max(user.role);
+    if live.len() < max {
+        return Ok(());
+    }
+    if new.rules.refuses_more() {
+        return Err(too_many_sessions(live, ctx));
+    }
+    let mut ended = Vec::new();
+    for session in live.iter().skip(max.saturating_sub(1)) {
+        if repo::end(tx, session.id, ctx.now(), "evicted").await? {
+            ended.push(session.id);
+        }
+    }
+    tx.emit(events::session_evicted(user.id, &ended));
+    Ok(())
+}
+
+/// What makes a session live: it has not come to its end, and was used since.
+fn living(ctx: &Ctx, lifetimes: Lifetimes) -> (Timestamp, Timestamp) {
+    (ctx.now(), before(ctx.now(), lifetimes.idle))
 }
 
 /// A refresh token that is presented, and what may come of it.
@@ -164,17 +177,64 @@ pub async fn log_out_all_in(tx: &mut Tx, ctx: &Ctx, (): ()) -> Result<(), Fault>
     Ok(())
 }
 
+/// Ends all sessions of the caller but this one.
+///
+/// Audit: `auth.others_logged_out`, with the ends as its effects.
+pub async fn log_out_others_in(tx: &mut Tx, ctx: &Ctx, (): ()) -> Result<(), Fault> {
+    let actor = ctx.require_actor()?;
+    let (user, but) = (actor.user_id, Some(actor.session_id));
+    let ended = repo::end_all(tx, user, but, ctx.now(), "logged_out").await?;
+    if !ended.is_empty() {
+        tx.emit(events::others_logged_out(user, &ended));
+    }
+    Ok(())
+}
+
 /// Ends one session of the caller; 404 when it is not theirs or has ended.
 ///
 /// Audit: `auth.logged_out`, with the end of the session as its effect.
-pub async fn end_session_in(tx: &mut Tx, ctx: &Ctx, session: SessionId) -> Result<(), Fault> {
+pub async fn end_session_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (session, lifetimes): (SessionId, Lifetimes),
+) -> Result<(), Fault> {
     let not_found = || Fault::new(&NOT_FOUND);
-    let owner = repo::owner(tx, session, ctx.now()).await?.ok_or_else(not_found)?;
+    let owner = repo::owner(tx, session, living(ctx, lifetimes)).await?.ok_or_else(not_found)?;
     policy::end_session(ctx, owner).require()?;
     if !repo::end(tx, session, ctx.now(), "logged_out").await? {
         return Err(not_found());
     }
     tx.emit(events::logged_out(session));
+    Ok(())
+}
+
+/// Ends a session in the course of a login that takes its place; nothing when
+/// it is not the person's, or has ended.
+///
+/// Audit: `auth.logged_out`, with the end of the session as its effect.
+pub(crate) async fn replace_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (user, session, lifetimes): (UserId, SessionId, Lifetimes),
+) -> Result<(), Fault> {
+    let owner = repo::owner(tx, session, living(ctx, lifetimes)).await?;
+    if owner == Some(user) && repo::end(tx, session, ctx.now(), "replaced").await? {
+        tx.emit(events::logged_out(session).by(user));
+    }
+    Ok(())
+}
+
+/// Ends all sessions of a person. The CEO may, and everybody their own; 404 for
+/// nobody.
+///
+/// Audit: `auth.sessions_ended`, with the ends as its effects.
+pub async fn end_sessions_of_in(tx: &mut Tx, ctx: &Ctx, user: UserId) -> Result<(), Fault> {
+    policy::sessions_of(ctx, user).require()?;
+    sayso_users::service::get(tx, ctx, user).await?;
+    let ended = repo::end_all(tx, user, None, ctx.now(), "ended_by_other").await?;
+    if !ended.is_empty() {
+        tx.emit(events::sessions_ended(user, &ended, "ended_by_other"));
+    }
     Ok(())
 }
 
@@ -198,8 +258,14 @@ pub async fn change_password_in(
     Ok(())
 }
 
-/// The caller's sessions that live, the last used first.
-pub async fn sessions(db: &mut impl Queries, ctx: &Ctx) -> Result<Vec<Session>, Fault> {
-    let user = ctx.require_actor()?.user_id;
-    Ok(repo::list(db, user, ctx.now()).await?)
+/// The sessions of a person that live, the last used first. The CEO may ask,
+/// and everybody of their own; 404 for nobody.
+pub async fn sessions_of(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    (user, lifetimes): (UserId, Lifetimes),
+) -> Result<Vec<Session>, Fault> {
+    policy::sessions_of(ctx, user).require()?;
+    sayso_users::service::get(db, ctx, user).await?;
+    Ok(repo::list(db, user, living(ctx, lifetimes)).await?)
 }

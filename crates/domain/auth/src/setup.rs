@@ -68,7 +68,7 @@ pub async fn set_up(auth: &AuthState, ctx: &Ctx, input: SetUp) -> Result<Pair, F
     let password = auth.hasher.hash(input.password).await?;
     let credential = Credential::Chosen(password);
     let person = NewUser::new(ctx, input.email, input.name, Role::Ceo, credential);
-    let session = NewSession::new(ctx, auth.keys.lifetimes(), Means::Setup, None);
+    let session = NewSession::new(auth, ctx, Means::Setup, None);
     let code = input.code;
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
         set_up_in(tx, ctx, (&code, person.clone(), session.clone())).await

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use sayso_kernel::Vault;
 use sayso_users::Hasher;
 use sayso_web::AppState;
 
-use crate::{Activity, Keys};
+use crate::model::Rules;
+use crate::{Activity, Keys, Memory};
 
 /// The parts of the running system; cheap to clone.
 #[derive(Clone)]
@@ -18,4 +20,19 @@ pub struct AuthState {
     pub hasher: Hasher,
     /// Who was seen lately.
     pub activity: Activity,
+    /// What is remembered of sessions and tokens.
+    pub memory: Memory,
+    /// Seals what must be read again.
+    pub vault: Arc<Vault>,
+    /// How many sessions, and who needs a second factor.
+    pub rules: Arc<Rules>,
+}
+
+impl AuthState {
+    /// Lets the memory learn what ends sessions here and elsewhere, and the
+    /// keys when others are added. Once a node.
+    pub fn follow(&self) {
+        let keys = Arc::clone(&self.keys);
+        self.memory.follow(&self.app.hub, &self.app.db, move || keys.changed.notify_one());
+    }
 }

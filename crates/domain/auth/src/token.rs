@@ -3,16 +3,20 @@
 //! What a token says is believed only as far as the signature and the clock
 //! go. Who the person is now, the session tells (`bearer.rs`).
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use parking_lot::Mutex;
 use sayso_access::{Role, SessionId, UserId};
 use sayso_kernel::secret::{RootKey, Secret};
 use sayso_kernel::{Fault, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::error::{TOKEN_EXPIRED, TOKEN_INVALID};
 use crate::model::{Lifetimes, Opened, Pair, after};
@@ -64,21 +68,54 @@ pub struct PublicKey {
     pub bytes: [u8; 32],
 }
 
+/// A key by its name: the key itself is derived from the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedKey {
+    /// Its name.
+    pub kid: String,
+    /// When it was made: it is published from then on.
+    pub created_at: Timestamp,
+    /// From when it signs.
+    pub signs_from: Timestamp,
+    /// Until when it is believed; none as long as it signs.
+    pub verifies_until: Option<Timestamp>,
+}
+
+impl NamedKey {
+    /// Whether what it signed is believed.
+    #[must_use]
+    pub fn verifies(&self, now: Timestamp) -> bool {
+        self.verifies_until.is_none_or(|until| now < until)
+    }
+}
+
 /// The keys of a deployment: those that sign and check access tokens, and the
 /// one that makes successors of refresh tokens.
 pub struct Keys {
-    kid: String,
-    signing: EncodingKey,
-    known: HashMap<String, DecodingKey>,
-    published: Vec<PublicKey>,
+    root: RootKey,
+    held: ArcSwap<Vec<Held>>,
     successor: SuccessorKey,
     lifetimes: Lifetimes,
     validation: Validation,
+    /// When they were last read because of a name that was not known.
+    pub(crate) asked: Mutex<Option<Instant>>,
+    /// Told when there may be others.
+    pub(crate) changed: Notify,
+}
+
+/// A key with what it is used for.
+struct Held {
+    name: NamedKey,
+    signing: EncodingKey,
+    checking: DecodingKey,
+    public: PublicKey,
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("kid", &self.kid).finish_non_exhaustive()
+        let held = self.held.load();
+        let kids: Vec<_> = held.iter().map(|held| &held.name.kid).collect();
+        f.debug_struct("Keys").field("kids", &kids).finish_non_exhaustive()
     }
 }
 
@@ -87,24 +124,42 @@ impl Keys {
     /// when there is no name.
     #[must_use]
     pub fn derive(root: &RootKey, kids: &[String], lifetimes: Lifetimes) -> Option<Self> {
-        let first = kids.first()?;
-        let key = |kid: &str| SigningKey::from_bytes(&root.derive(&format!("jwt/{kid}")));
-        let document = key(first).to_pkcs8_der().expect("a key of 32 bytes has a PKCS#8 form");
-        let published: Vec<_> = kids
-            .iter()
-            .map(|kid| PublicKey { kid: kid.clone(), bytes: key(kid).verifying_key().to_bytes() })
-            .collect();
-        let known = published.iter();
-        let known = known.map(|key| (key.kid.clone(), DecodingKey::from_ed_der(&key.bytes)));
+        let (always, never) = (Timestamp::MIN, Timestamp::MAX);
+        let name = |(at, kid): (usize, &String)| NamedKey {
+            kid: kid.clone(),
+            created_at: always,
+            signs_from: if at == 0 { always } else { never },
+            verifies_until: None,
+        };
+        Self::named(root, kids.iter().enumerate().map(name).collect(), lifetimes)
+    }
+
+    /// The same, of keys that sign and are believed at their times.
+    #[must_use]
+    pub fn named(root: &RootKey, names: Vec<NamedKey>, lifetimes: Lifetimes) -> Option<Self> {
+        if names.is_empty() {
+            return None;
+        }
         Some(Self {
-            kid: first.clone(),
-            signing: EncodingKey::from_ed_der(document.as_bytes()),
-            known: known.collect(),
+            held: ArcSwap::from_pointee(held(root, names)),
             successor: SuccessorKey::new(root.derive("refresh")),
+            root: root.clone(),
             lifetimes,
             validation: validation(),
-            published,
+            asked: Mutex::new(None),
+            changed: Notify::new(),
         })
+    }
+
+    /// Takes these keys from now on; whether they are others than before.
+    /// Without any, those that are known stay.
+    pub(crate) fn replace(&self, names: Vec<NamedKey>) -> bool {
+        let known = self.held.load();
+        if names.is_empty() || known.iter().map(|held| &held.name).eq(&names) {
+            return false;
+        }
+        self.held.store(Arc::new(held(&self.root, names)));
+        true
     }
 
     /// How long tokens and sessions live.
@@ -119,10 +174,23 @@ impl Keys {
         &self.successor
     }
 
-    /// The public keys, for whoever wants to check tokens themselves.
+    /// The public keys, for whoever wants to check tokens themselves: all that
+    /// are believed, and those that will sign.
     #[must_use]
-    pub fn published(&self) -> &[PublicKey] {
-        &self.published
+    pub fn published(&self, now: Timestamp) -> Vec<PublicKey> {
+        let held = self.held.load();
+        let believed = held.iter().filter(|held| held.name.verifies(now));
+        believed.map(|held| held.public.clone()).collect()
+    }
+
+    /// The name of the key that signs: the one that began last.
+    fn signer(&self, now: Timestamp) -> Result<String, Fault> {
+        let held = self.held.load();
+        let names = held.iter().map(|held| &held.name);
+        let signing = names.filter(|name| name.signs_from <= now && name.verifies(now));
+        // Of equals the first: they stand in the order of their making.
+        let best = signing.rev().max_by_key(|name| name.signs_from);
+        best.map(|name| name.kid.clone()).ok_or_else(|| Fault::internal("no key signs"))
     }
 
     /// Makes what a client is given out of an open session. An access token
@@ -136,7 +204,7 @@ impl Keys {
             sub: opened.user.id,
             sid: opened.session_id,
             role: opened.user.role,
-            kid: self.kid.clone(),
+            kid: self.signer(now)?,
             r#gen: opened.generation,
             iat,
             exp,
@@ -153,10 +221,13 @@ impl Keys {
     }
 
     fn sign(&self, claims: &Claims) -> Result<String, Fault> {
+        let held = self.held.load();
+        let key = held.iter().find(|held| held.name.kid == claims.kid);
+        let key = key.ok_or_else(|| Fault::internal("the key that signs is gone"))?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
-        header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, claims, &self.signing).map_err(Fault::internal)
+        header.kid = Some(claims.kid.clone());
+        jsonwebtoken::encode(&header, claims, &key.signing).map_err(Fault::internal)
     }
 
     /// Checks a token: algorithm, key, signature, kind, issuer, audience and
@@ -167,7 +238,13 @@ impl Keys {
     /// 401 `auth.token_expired` for one of ours that is too old, else 401
     /// `auth.token_invalid`.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Fault> {
-        let claims = self.check(token).ok_or_else(|| Fault::new(&TOKEN_INVALID))?;
+        let claims = self.check(token, now).ok_or_else(|| Fault::new(&TOKEN_INVALID))?;
+        Self::timely(&claims, now)?;
+        Ok(claims)
+    }
+
+    /// Whether a token whose signature was found good is of this time.
+    pub(crate) fn timely(claims: &Claims, now: Timestamp) -> Result<(), Fault> {
         let now = now.as_second();
         if claims.nbf > now + LEEWAY_SECS || claims.iat > now + LEEWAY_SECS {
             return Err(Fault::new(&TOKEN_INVALID));
@@ -175,10 +252,19 @@ impl Keys {
         if claims.exp <= now {
             return Err(Fault::new(&TOKEN_EXPIRED));
         }
-        Ok(claims)
+        Ok(())
     }
 
-    fn check(&self, token: &str) -> Option<Claims> {
+    /// Whether a token names a key that is not known here: another node may
+    /// have made one.
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
+        let header = (token.len() <= LEN_MAX).then(|| jsonwebtoken::decode_header(token).ok());
+        let kid = header.flatten().and_then(|header| header.kid);
+        let held = self.held.load();
+        kid.is_some_and(|kid| held.iter().all(|held| held.name.kid != kid))
+    }
+
+    fn check(&self, token: &str, now: Timestamp) -> Option<Claims> {
         if token.len() > LEN_MAX {
             return None;
         }
@@ -191,9 +277,27 @@ impl Keys {
             && header.zip.is_none()
             && header.enc.is_none()
             && !header.extras.inner().contains_key("b64");
-        let key = self.known.get(header.kid.as_deref()?).filter(|_| is_ours)?;
-        jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok().map(|data| data.claims)
+        let (kid, held) = (header.kid.filter(|_| is_ours)?, self.held.load());
+        let key = held.iter().find(|held| held.name.kid == kid && held.name.verifies(now))?;
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.checking, &self.validation);
+        // The name in the claims is signed, too, and says the same.
+        decoded.ok().map(|data| data.claims).filter(|claims| claims.kid == kid)
     }
+}
+
+fn held(root: &RootKey, names: Vec<NamedKey>) -> Vec<Held> {
+    let hold = |name: NamedKey| {
+        let key = SigningKey::from_bytes(&root.derive(&format!("jwt/{}", name.kid)));
+        let document = key.to_pkcs8_der().expect("a key of 32 bytes has a PKCS#8 form");
+        let public = PublicKey { kid: name.kid.clone(), bytes: key.verifying_key().to_bytes() };
+        Held {
+            signing: EncodingKey::from_ed_der(document.as_bytes()),
+            checking: DecodingKey::from_ed_der(&public.bytes),
+            public,
+            name,
+        }
+    };
+    names.into_iter().map(hold).collect()
 }
 
 /// Media types are compared without case, and `application/` may be left out.

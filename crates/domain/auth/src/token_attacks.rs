@@ -89,8 +89,36 @@ fn a_key_that_no_longer_signs_is_still_believed() {
 }
 
 fn token_of(keys: &Keys) -> String {
-    let claims = with(claims(), "kid", keys.kid.clone().into());
+    let claims = with(claims(), "kid", keys.published(now())[0].kid.clone().into());
     keys.sign(&serde_json::from_value(claims).expect("these are claims")).expect("it is signed")
+}
+
+#[test]
+fn a_key_signs_from_its_time_on_and_is_believed_until_its_time() {
+    let at = |seconds: i64| Timestamp::from_second(NOW + seconds).expect("it is a time");
+    let name = |kid: &str, signs_from, verifies_until| NamedKey {
+        kid: kid.into(),
+        created_at: at(0),
+        signs_from,
+        verifies_until,
+    };
+    let names = vec![name("new", at(10), None), name("old", at(-99), Some(at(960)))];
+    let keys = Keys::named(&root(), names, LIFETIMES).expect("there are names");
+    let kids = |now| keys.published(now).into_iter().map(|key| key.kid).collect::<Vec<_>>();
+    let issued = |now| keys.issue(opened(at(10_000)), now).expect("it is issued");
+
+    let (before, after) = (issued(at(9)), issued(at(10)));
+
+    let kid = |pair: &Pair, now| keys.verify(pair.access.expose(), now).map(|claims| claims.kid);
+    assert_eq!(kid(&before, at(900)).expect("it is good"), "old");
+    assert_eq!(kid(&after, at(900)).expect("it is good"), "new");
+    assert_eq!(kids(at(959)), ["new", "old"]);
+    assert_eq!(kids(at(960)), ["new"]);
+    let claims = with(with(claims(), "kid", "old".into()), "exp", (NOW + 5_000).into());
+    let token = keys.sign(&serde_json::from_value(claims).expect("claims")).expect("it is signed");
+    assert!(keys.verify(&token, at(959)).is_ok());
+    assert!(keys.verify(&token, at(960)).is_err(), "its key is no longer believed");
+    assert!(keys.lacks_key_of(&token_of(&super::tests::keys())), "k1 is none of these");
 }
 
 #[test]
@@ -128,7 +156,7 @@ fn only_our_algorithm_kind_and_keys_are_taken() {
 fn a_public_key_used_as_a_shared_secret_opens_nothing() {
     let header = with(header(), "alg", "HS256".into()).to_string();
     let message = format!("{}.{}", encode(&header), encode(&claims().to_string()));
-    for secret in [keys().published()[0].bytes.to_vec(), b"k1".to_vec(), Vec::new()] {
+    for secret in [keys().published(now())[0].bytes.to_vec(), b"k1".to_vec(), Vec::new()] {
         let mac = sayso_kernel::secret::hmac_sha256(&secret, &[message.as_bytes()]);
         assert_invalid(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac)));
     }
@@ -156,7 +184,7 @@ fn a_key_that_comes_with_the_token_is_never_used() {
 
 #[test]
 fn every_claim_is_needed_in_its_own_type_and_for_us() {
-    for name in ["iss", "aud", "sub", "sid", "role", "gen", "iat", "exp", "nbf"] {
+    for name in ["kid", "iss", "aud", "sub", "sid", "role", "gen", "iat", "exp", "nbf"] {
         for value in [Value::Null, json!(true), json!({}), json!([]), json!("x"), json!(1.5)] {
             let claims = with(claims(), name, value);
             assert_invalid(&signed(&header().to_string(), &claims.to_string()));

@@ -1,5 +1,7 @@
 //! Logins, tokens and sessions as HTTP shows them.
 
+pub mod account;
+pub mod machine;
 mod people;
 
 use base64::Engine;
@@ -12,6 +14,7 @@ use sayso_users::view::{UserView, parse_email};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::error::TOO_MANY_SESSIONS;
 use crate::login::LogIn;
 use crate::model::{Pair, Session};
 use crate::setup::SetUp;
@@ -36,12 +39,21 @@ pub struct LogInBody {
     /// The second factor, where one is asked for.
     #[schema(max_length = 64)]
     pub code: Option<String>,
+    /// A session of one's own that ends for this one, where there are as many
+    /// as there may be.
+    pub replaces_session_id: Option<SessionId>,
 }
 
 impl From<LogInBody> for LogIn {
     fn from(body: LogInBody) -> Self {
         let device_name = body.device_name.filter(|name| !name.is_empty());
-        Self { email: body.email, password: body.password, device_name }
+        Self {
+            email: body.email,
+            password: body.password,
+            device_name,
+            code: body.code,
+            replaces: body.replaces_session_id,
+        }
     }
 }
 
@@ -191,6 +203,13 @@ impl SessionView {
             expires_at: session.expires_at,
         }
     }
+}
+
+/// There are as many sessions as there may be; these are they.
+#[must_use]
+pub fn too_many_sessions(sessions: Vec<Session>, ctx: &Ctx) -> Fault {
+    let views: Vec<_> = sessions.into_iter().map(|one| SessionView::of(one, ctx)).collect();
+    Fault::new(&TOO_MANY_SESSIONS).current(serde_json::json!({ "sessions": views }))
 }
 
 /// The public keys (RFC 7517).

@@ -60,6 +60,15 @@ pub const UNKNOWN_USER: &str = "user.unknown";
 /// An invitation that is spent, too old or was never given.
 pub const INVITATION_INVALID: &str = "invitation.invalid";
 
+/// The password is one that everybody tries first (in `errors[].code`).
+pub const PASSWORD_WEAK: &str = "password.weak";
+
+/// The password is one that everybody tries first.
+#[must_use]
+pub fn password_weak() -> Fault {
+    Fault::at_pointer("#/password", PASSWORD_WEAK, "is one of those that are tried first")
+}
+
 /// Another person has this e-mail.
 #[must_use]
 pub fn email_taken() -> Fault {

@@ -82,6 +82,15 @@ pub const INVITATION_ACCEPTED: FactKind = FactKind {
     summary: "An invited person chose a password.",
 };
 
+/// A person has another address to log in with.
+pub const EMAIL_CHANGED: FactKind = FactKind {
+    name: "user.email_changed",
+    is_event: false,
+    is_audited: true,
+    stream: "",
+    summary: "A person has another address to log in with; which, is not told.",
+};
+
 /// A whole company with its past was laid in.
 pub const SEEDED: FactKind = FactKind {
     name: "company.seeded",
@@ -102,6 +111,7 @@ pub const FACTS: &[&FactKind] = &[
     &INVITED,
     &GRANTS_CHANGED,
     &INVITATION_ACCEPTED,
+    &EMAIL_CHANGED,
     &SEEDED,
 ];
 
@@ -252,6 +262,12 @@ pub fn grants_changed(user: UserId, before: &[KeptGrant], after: &[KeptGrant]) -
 #[must_use]
 pub fn invitation_accepted(user: &User) -> Fact {
     Fact::audit_only(&INVITATION_ACCEPTED).about("user", user.id.0).by(user.id)
+}
+
+/// A person has another address.
+#[must_use]
+pub fn email_changed(user: &User) -> Fact {
+    Fact::audit_only(&EMAIL_CHANGED).about("user", user.id.0)
 }
 
 /// A company was laid in, and these people follow these streams from here on.

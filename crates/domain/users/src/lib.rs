@@ -28,6 +28,7 @@ pub mod service;
 pub mod standing;
 mod state;
 pub mod view;
+pub mod weak;
 
 pub use email::Email;
 pub use error::CODES;

@@ -11,6 +11,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,8 @@ use sayso_kernel::{Fault, Random};
 use sha2::Sha384;
 use tokio::sync::Semaphore;
 
-use crate::error::hasher_busy;
+use crate::error::{hasher_busy, password_weak};
+use crate::weak::is_weak;
 
 /// Characters of a password at least.
 pub const PASSWORD_MIN: usize = 12;
@@ -38,6 +40,13 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+impl PasswordHash {
+    fn cost(&self) -> Result<u32, Fault> {
+        let parts: HashParts = self.0.parse().map_err(Fault::internal)?;
+        Ok(parts.get_cost())
+    }
+}
+
 /// What a check of a password found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checked {
@@ -45,8 +54,8 @@ pub enum Checked {
     Wrong,
     /// It is the password.
     Right,
-    /// It is the password, and its hash costs less than new ones do: this is
-    /// the hash to store instead.
+    /// It is the password, and its hash costs less than new ones do, or was
+    /// made under an earlier key: this is the hash to store instead.
     RightButCheap(PasswordHash),
 }
 
@@ -94,18 +103,40 @@ impl Hasher {
     pub fn new(root: &RootKey, limits: HashLimits, random: Random) -> Self {
         let threads = limits.threads_max.max(1);
         Self {
-            mill: Arc::new(Mill { key: root.derive("password"), cost: limits.cost }),
+            mill: Arc::new(Mill::new(root, limits.cost)),
             seats: Arc::new(Semaphore::new(threads)),
             places: Arc::new(Semaphore::new(threads + limits.queue_max)),
             random,
         }
     }
 
+    /// The same, which knows passwords that were hashed under earlier roots
+    /// again. Each of those costs every comparison one hash more, whoever it is
+    /// that comes in, so they are to be few and to go again.
+    #[must_use]
+    pub fn with_previous(mut self, roots: &[RootKey]) -> Self {
+        let Mill { keys, cost, .. } = &*self.mill;
+        let earlier = roots.iter().map(Mill::key);
+        let keys = keys.iter().copied().chain(earlier).collect();
+        self.mill = Arc::new(Mill { keys, cost: *cost, rounds: AtomicU64::new(0) });
+        self
+    }
+
+    /// Rounds of bcrypt done so far: what was spent, in a unit that does not
+    /// depend on the machine.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.mill.rounds.load(Ordering::Relaxed)
+    }
+
     /// The hash of a password that is to be stored.
     ///
     /// # Errors
-    /// 503 when too many are waiting.
+    /// 422 for one that everybody tries first; 503 when too many are waiting.
     pub async fn hash(&self, password: Secret<String>) -> Result<PasswordHash, Fault> {
+        if is_weak(password.expose()) {
+            return Err(password_weak());
+        }
         let salt = self.random.bytes();
         self.run(move |mill| mill.hash(password.expose(), salt)).await?
     }
@@ -146,21 +177,40 @@ impl Hasher {
 
 /// The arithmetic.
 struct Mill {
-    key: [u8; 32],
+    /// The keys of the HMAC: the present one, then earlier ones.
+    keys: Vec<[u8; 32]>,
     cost: u32,
+    rounds: AtomicU64,
 }
 
 impl Mill {
-    fn prepare(&self, password: &str) -> String {
-        let mut mac = <Hmac<Sha384> as KeyInit>::new_from_slice(&self.key)
-            .expect("HMAC takes a key of any length");
+    fn new(root: &RootKey, cost: u32) -> Self {
+        Self { keys: vec![Self::key(root)], cost, rounds: AtomicU64::new(0) }
+    }
+
+    fn key(root: &RootKey) -> [u8; 32] {
+        root.derive("password")
+    }
+
+    fn prepare(key: &[u8], password: &str) -> String {
+        let mut mac =
+            <Hmac<Sha384> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
         mac.update(password.as_bytes());
         STANDARD.encode(mac.finalize().into_bytes())
     }
 
     fn hash(&self, password: &str, salt: [u8; 16]) -> Result<PasswordHash, Fault> {
-        let parts = bcrypt::hash_with_salt(self.prepare(password), self.cost, salt);
+        self.bcrypt(&Self::prepare(&self.keys[0], password), self.cost, salt)
+    }
+
+    fn bcrypt(&self, text: &str, cost: u32, salt: [u8; 16]) -> Result<PasswordHash, Fault> {
+        self.count(cost);
+        let parts = bcrypt::hash_with_salt(text, cost, salt);
         parts.map(|parts| PasswordHash(parts.to_string())).map_err(Fault::internal)
+    }
+
+    fn count(&self, cost: u32) {
+        self.rounds.fetch_add(1 << cost, Ordering::Relaxed);
     }
 
     fn check(
@@ -169,24 +219,39 @@ impl Mill {
         stored: Option<&PasswordHash>,
         salt: [u8; 16],
     ) -> Result<Checked, Fault> {
-        let Some(PasswordHash(stored)) = stored else {
+        let Some(stored) = stored else {
             // As much work as a comparison, for nobody.
-            self.hash(password, salt)?;
+            for key in &self.keys {
+                self.bcrypt(&Self::prepare(key, password), self.cost, salt)?;
+            }
             return Ok(Checked::Wrong);
         };
-        let parts: HashParts = stored.parse().map_err(Fault::internal)?;
-        let prepared = self.prepare(password);
-        let is_right = bcrypt::verify(&prepared, stored).map_err(Fault::internal)?;
-        if is_right && parts.get_cost() < self.cost {
-            return Ok(Checked::RightButCheap(self.hash(password, salt)?));
+        let mut found = Checked::Wrong;
+        for (at, key) in self.keys.iter().enumerate() {
+            let is_right = self.compare(&Self::prepare(key, password), stored, salt)?;
+            let is_good = at == 0 && stored.cost()? >= self.cost;
+            if is_right {
+                found = if is_good { Checked::Right } else { self.again(password, salt)? };
+            }
         }
-        // A hash from before the cost was raised is compared faster. The
-        // difference is worked off, so that no time tells whose hash is old:
-        // 2^c + 2^(c+1) + … + 2^(cost-1) is 2^cost - 2^c.
-        for cost in parts.get_cost()..self.cost {
-            bcrypt::hash_with_salt(&prepared, cost, salt).map_err(Fault::internal)?;
+        Ok(found)
+    }
+
+    fn again(&self, password: &str, salt: [u8; 16]) -> Result<Checked, Fault> {
+        self.hash(password, salt).map(Checked::RightButCheap)
+    }
+
+    /// A hash from before the cost was raised is compared faster. The
+    /// difference is worked off, so that no time tells whose hash is old:
+    /// 2^c + 2^(c+1) + … + 2^(cost-1) is 2^cost - 2^c.
+    fn compare(&self, text: &str, stored: &PasswordHash, salt: [u8; 16]) -> Result<bool, Fault> {
+        let cost = stored.cost()?;
+        self.count(cost);
+        let is_right = bcrypt::verify(text, &stored.0).map_err(Fault::internal)?;
+        for cost in cost..self.cost {
+            self.bcrypt(text, cost, salt)?;
         }
-        Ok(if is_right { Checked::Right } else { Checked::Wrong })
+        Ok(is_right)
     }
 }
 
@@ -275,6 +340,48 @@ mod tests {
         assert!(refused.retry_after_hint().is_some());
         drop((seat, place));
         assert!(waiting.await.expect("it does not panic").is_ok());
+    }
+
+    #[tokio::test]
+    async fn whoever_it_is_the_same_work_is_done() {
+        let cheap = hasher(LIMITS).hash(secret("correct horse")).await.expect("it is hashed");
+        let dear = hasher(HashLimits { cost: 6, ..LIMITS }).with_previous(&[RootKey::new([8; 32])]);
+        let own = dear.hash(secret("correct horse")).await.expect("it is hashed");
+
+        let mut spent = Vec::new();
+        for stored in [None, Some(own.clone()), Some(cheap)] {
+            let before = dear.rounds();
+            dear.check(secret("wrong horse"), stored).await.expect("checked");
+            spent.push(dear.rounds() - before);
+        }
+
+        assert_eq!(spent, [2 << 6; 3]);
+    }
+
+    #[tokio::test]
+    async fn a_password_outlives_the_root_it_was_hashed_under() {
+        let (old, new) = (RootKey::new([7; 32]), RootKey::new([8; 32]));
+        let stored = hasher(LIMITS).hash(secret("correct horse")).await.expect("it is hashed");
+        let moved = Hasher::new(&new, LIMITS, Random::seeded(2)).with_previous(&[old]);
+
+        let wrong = moved.check(secret("wrong horse"), Some(stored.clone())).await;
+        let right = moved.check(secret("correct horse"), Some(stored)).await.expect("checked");
+
+        assert_eq!(wrong.expect("checked"), Checked::Wrong);
+        let Checked::RightButCheap(again) = right else { panic!("{right:?}") };
+        let checked = Hasher::new(&new, LIMITS, Random::seeded(3))
+            .check(secret("correct horse"), Some(again))
+            .await;
+        assert_eq!(checked.expect("checked"), Checked::Right);
+    }
+
+    #[tokio::test]
+    async fn what_everybody_tries_first_is_not_hashed() {
+        let refused =
+            hasher(LIMITS).hash(secret("passwordpassword")).await.expect_err("it is weak");
+
+        assert_eq!(refused.kind().status(), 422);
+        assert_eq!(refused.errors()[0].code, crate::error::PASSWORD_WEAK);
     }
 
     #[test]

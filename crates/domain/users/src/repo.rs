@@ -12,7 +12,7 @@ use tokio_postgres::types::Json;
 
 use crate::error::email_taken;
 use crate::model::{Credential, Credentials, NewUser, User};
-use crate::{Metadata, PasswordHash};
+use crate::{Email, Metadata, PasswordHash};
 
 pub(crate) use change::*;
 pub(crate) use grants::*;
@@ -68,6 +68,16 @@ const SET_PASSWORD: Sql = Sql::new(
         columns!()
     ),
 );
+const SET_EMAIL: Sql = Sql::new(
+    "users.set_email",
+    concat!(
+        "UPDATE users SET email = $2, email_folded = $3, updated_at = $5,
+                          version = version + 1, revision = revision + 1
+         WHERE id = $1 AND password_hash = $4 AND active AND deleted_at IS NULL
+         RETURNING ",
+        columns!()
+    ),
+);
 const REHASH: Sql = Sql::new(
     "users.rehash",
     "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3 RETURNING id",
@@ -103,6 +113,7 @@ pub const ALL: &[&Sql] = &[
     &CREDENTIALS_OF,
     &HASH_FOR_SHARE,
     &SET_PASSWORD,
+    &SET_EMAIL,
     &REHASH,
     &EXISTS,
     &LOCK_FOUNDING,
@@ -196,6 +207,21 @@ pub async fn set_password(
 ) -> Result<Option<User>, DbError> {
     let old = old.map(|hash| &hash.0);
     Ok(tx.row(&SET_PASSWORD, &[&id, &new.0, &old]).await?.as_ref().map(user))
+}
+
+/// Stores another address, if the hash still is the one that was compared;
+/// 409 when another person has it.
+pub async fn set_email(
+    tx: &mut Tx,
+    (id, compared): (UserId, &PasswordHash),
+    email: &Email,
+    now: Timestamp,
+) -> Result<Option<User>, Fault> {
+    let row = tx
+        .row(&SET_EMAIL, &[&id, &email.as_str(), &email.folded(), &compared.0, &now])
+        .await
+        .on_constraint("users_email_key", email_taken)?;
+    Ok(row.as_ref().map(user))
 }
 
 /// Stores another hash of the same password, if the present one still is

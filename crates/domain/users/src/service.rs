@@ -10,7 +10,7 @@ use crate::error::{HAS_PASSWORD, INACTIVE, invitation_invalid, unknown_manager};
 use crate::filter::Filter;
 use crate::model::{Credentials, Invitation, NewUser, User};
 use crate::standing::{hidden_or, hold};
-use crate::{PasswordHash, email, events, policy, repo};
+use crate::{Email, PasswordHash, email, events, policy, repo};
 
 /// Creates a person, with a password or an invitation.
 ///
@@ -181,6 +181,23 @@ pub async fn set_password_in(
     (id, new, old): (UserId, &PasswordHash, Option<&PasswordHash>),
 ) -> Result<Option<User>, Fault> {
     Ok(repo::set_password(tx, id, new, old).await?)
+}
+
+/// Gives a person another address, if the password that they proved still is
+/// theirs; `None` when it is not. For `auth` only.
+///
+/// Audit: `user.email_changed`. 409 when another person has it.
+pub async fn set_email_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (proven, email): (&Credentials, &Email),
+) -> Result<Option<User>, Fault> {
+    let Some(compared) = &proven.password_hash else { return Ok(None) };
+    let changed = repo::set_email(tx, (proven.user_id, compared), email, ctx.now()).await?;
+    if let Some(user) = &changed {
+        tx.emit(events::email_changed(user));
+    }
+    Ok(changed)
 }
 
 /// Whether an invitation can be spent; 422 when not. Asked before the password

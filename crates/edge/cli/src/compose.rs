@@ -8,13 +8,13 @@ use anyhow::{Context, Result};
 use axum::Router;
 use sayso_access::{Ctx, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
-use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Refusals};
+use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Refusals, Rules};
 use sayso_config::Settings;
 use sayso_events::{
     Acked, AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
 };
 use sayso_kernel::secret::RootKey;
-use sayso_kernel::{Clock, Random};
+use sayso_kernel::{Clock, Random, Vault};
 use sayso_notifications::worker::Worker;
 use sayso_realtime::{Gateway, GatewayParts};
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
@@ -118,6 +118,8 @@ async fn start_on(
     let unless_done = stop_background.clone().drop_guard();
     run_log(&app, settings, &root, (&background, &stop_background));
     let auth = door(&app, settings, &root).await?;
+    auth.follow();
+    background.spawn(sayso_auth::rotation::run(auth.clone(), stop_background.clone()));
     let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
     first.await.context("the log of the database cannot be read")?;
     let gateway = gateway(&app, settings, &auth);
@@ -157,9 +159,18 @@ async fn start_on(
 pub(crate) async fn door(app: &AppState, settings: &Settings, root: &RootKey) -> Result<AuthState> {
     let ctx = Ctx::anonymous(Via::System, app.clock.clone(), app.random.clone());
     let lifetimes = Lifetimes::from(&settings.auth);
-    let keys = sayso_auth::service::load_keys(&app.db, &ctx, root, lifetimes).await?;
+    let keys = sayso_auth::rotation::load(&app.db, &ctx, root, lifetimes).await?;
+    let previous = settings.previous_root_keys()?;
     let hasher = Hasher::new(root, HashLimits::from(&settings.auth), app.random.clone());
-    Ok(AuthState { app: app.clone(), keys: Arc::new(keys), hasher, activity: Activity::default() })
+    Ok(AuthState {
+        app: app.clone(),
+        keys: Arc::new(keys),
+        hasher: hasher.with_previous(&previous),
+        activity: Activity::default(),
+        memory: Memory::default(),
+        vault: Arc::new(Vault::new(root, &previous)),
+        rules: Arc::new(Rules::from(&settings.auth)),
+    })
 }
 
 /// The door of a command, which runs beside a server or without one: it writes,

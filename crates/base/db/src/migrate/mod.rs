@@ -80,8 +80,11 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (21, "0021_people_orders"),
     (22, "0022_socket_positions"),
     (23, "0023_audit_indexes"),
-    (24, "0024_reading_indexes"),
-    (25, "0025_people_by_role"),
+    (24, "0024_key_rotation"),
+    (25, "0025_reading_indexes"),
+    (26, "0026_people_by_role"),
+    (27, "0027_second_factor"),
+    (28, "0028_machines_and_links"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

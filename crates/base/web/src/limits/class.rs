@@ -67,10 +67,13 @@ impl Class {
 const FREE: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// Routes that are neither a plain read nor a plain write.
-const TABLE: [(&str, &str, Class); 6] = [
+const TABLE: [(&str, &str, Class); 9] = [
     ("POST", "/api/auth/login", Class::Login),
     ("POST", "/api/auth/password", Class::Proof),
-    ("POST", "/api/auth/reset", Class::Login),
+    ("POST", "/api/auth/password/reset", Class::Login),
+    ("POST", "/api/auth/email", Class::Proof),
+    ("POST", "/api/auth/totp/confirm", Class::Proof),
+    ("DELETE", "/api/auth/totp", Class::Proof),
     ("POST", "/api/setup", Class::Login),
     ("POST", "/api/invitations", Class::Login),
     ("GET", "/api/search", Class::Search),
@@ -100,6 +103,8 @@ mod tests {
         assert_eq!(class(&Method::GET, "/api/search"), Some(Class::Search));
         assert_eq!(class(&Method::POST, "/api/auth/login"), Some(Class::Login));
         assert_eq!(class(&Method::POST, "/api/auth/password"), Some(Class::Proof));
+        assert_eq!(class(&Method::POST, "/api/auth/password/reset"), Some(Class::Login));
+        assert_eq!(class(&Method::DELETE, "/api/auth/totp"), Some(Class::Proof));
         assert_eq!(class(&Method::POST, "/api/auth/refresh"), Some(Class::Write));
         assert_eq!(class(&Method::GET, "/health/ready"), None);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sayso_access::Role;
 use sayso_auth::setup::SetUp;
-use sayso_auth::{Hasher, create_setup_code, login, service, setup};
+use sayso_auth::{Hasher, create_setup_code, login, rotation, setup};
 use sayso_db::Db;
 use sayso_testkit::root_key;
 use sayso_users::password::HashLimits;
@@ -165,13 +165,13 @@ async fn nodes_that_start_at_once_sign_with_the_same_key() {
         .into_iter()
         .map(|db| {
             let ctx = stage.anonymous();
-            tokio::spawn(async move { service::load_keys(&db, &ctx, &root_key(), LIFETIMES).await })
+            tokio::spawn(async move { rotation::load(&db, &ctx, &root_key(), LIFETIMES).await })
         })
         .collect();
     let mut published = Vec::new();
     for node in starting {
         let keys = node.await.expect("it does not panic").expect("there is a key");
-        published.push(keys.published().to_vec());
+        published.push(keys.published(stage.ctx.clock.now()));
     }
 
     assert!(published.iter().all(|keys| keys == &published[0]), "{published:?}");

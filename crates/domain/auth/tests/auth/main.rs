@@ -1,6 +1,8 @@
 //! The door on a real PostgreSQL: who gets in, who goes on, and who is shown
 //! out.
 
+mod accounts;
+mod attacks;
 mod house;
 mod http_door;
 mod logins;
@@ -8,5 +10,6 @@ mod people;
 mod people_door;
 mod refreshes;
 mod refusals;
+mod remembering;
 mod rights;
 mod stage;

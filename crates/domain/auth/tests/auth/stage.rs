@@ -10,12 +10,12 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use sayso_access::{Ctx, Origin, Role, Via};
 use sayso_auth::login::LogIn;
-use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Pair, service};
+use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Pair, Rules, rotation};
 use sayso_db::tokio_postgres::types::ToSql;
 use sayso_db::{DbLimits, Tx};
 use sayso_events::{Hub, Presence};
-use sayso_kernel::Fault;
 use sayso_kernel::secret::Secret;
+use sayso_kernel::{Fault, Vault};
 use sayso_testkit::{TestCtx, TestDatabase, root_key};
 use sayso_users::password::HashLimits;
 use sayso_users::{Credential, Email, NewUser, User, UserState};
@@ -79,7 +79,13 @@ impl Stage {
     }
 
     pub async fn log_in_from(&self, ctx: &Ctx, email: &str, pass: &str) -> Result<Pair, Fault> {
-        let input = LogIn { email: email.into(), password: secret(pass), device_name: None };
+        let input = LogIn {
+            email: email.into(),
+            password: secret(pass),
+            device_name: None,
+            code: None,
+            replaces: None,
+        };
         sayso_auth::login::log_in(&self.auth, ctx, input).await
     }
 
@@ -124,7 +130,7 @@ impl Stage {
 }
 
 pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
-    let keys = service::load_keys(database.db(), &ctx.system(), &root_key(), LIFETIMES).await;
+    let keys = rotation::load(database.db(), &ctx.system(), &root_key(), LIFETIMES).await;
     let app = AppState {
         db: database.db().clone(),
         clock: ctx.clock.clone(),
@@ -138,6 +144,9 @@ pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
         keys: Arc::new(keys.expect("there is a key")),
         hasher,
         activity: Activity::default(),
+        memory: Memory::default(),
+        vault: Arc::new(Vault::new(&root_key(), &[])),
+        rules: Arc::new(Rules::default()),
     }
 }
 

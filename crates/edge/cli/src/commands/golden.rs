@@ -7,13 +7,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use sayso_api::{ApiParts, OpsState, Readiness, catalog};
-use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Refusals};
+use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Memory, Refusals, Rules};
 use sayso_config::Settings;
 use sayso_db::tokio_postgres::Config;
 use sayso_db::{Db, DbLimits};
 use sayso_events::{Hub, Presence};
 use sayso_kernel::secret::RootKey;
-use sayso_kernel::{Clock, Random};
+use sayso_kernel::{Clock, Random, Vault};
 use sayso_telemetry::MetricsText;
 use sayso_users::password::HashLimits;
 use sayso_web::{AppState, Limiter};
@@ -64,6 +64,9 @@ fn document() -> Result<OpenApi> {
         hasher: Hasher::new(&root, HashLimits::from(&settings.auth), app.random.clone()),
         activity: Activity::default(),
         app: app.clone(),
+        memory: Memory::default(),
+        vault: Arc::new(Vault::new(&root, &[])),
+        rules: Arc::new(Rules::default()),
     };
     let ops = OpsState {
         db: app.db,

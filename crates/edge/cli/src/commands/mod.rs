@@ -2,6 +2,7 @@
 
 mod audit;
 mod golden;
+mod keys;
 mod migrate;
 mod seed;
 mod serve;
@@ -42,6 +43,9 @@ enum Command {
     /// Look after people.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Look after the keys of tokens, and secrets at rest.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Look after the schema of the database.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
@@ -76,6 +80,7 @@ async fn dispatch(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Serve(args) => serve::run(&settings(&cli.settings)?, &args).await,
         Command::User(command) => user::run(&settings(&cli.settings)?, command).await,
+        Command::Keys(command) => keys::run(&settings(&cli.settings)?, command).await,
         Command::Migrate(command) => migrate::run(&settings(&cli.settings)?, command).await,
         Command::Seed(args) => seed::run(&settings(&cli.settings)?, &args).await,
         Command::Audit(command) => audit::run(&settings(&cli.settings)?, command).await,

@@ -22,6 +22,10 @@ pub enum UserCommand {
     Create(CreateArgs),
     /// Blank the name and the e-mail of a deleted person, for good.
     Erase(EraseArgs),
+    /// Let a person choose another password: prints a code that is good once and for an hour.
+    ///
+    /// Nothing changes until it is used; then all their sessions and tokens end.
+    Reset(ResetArgs),
 }
 
 #[derive(Debug, Args)]
@@ -31,6 +35,16 @@ pub struct EraseArgs {
     /// Do it: there is no way back.
     #[arg(long)]
     yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// The address they log in with.
+    #[arg(long)]
+    email: String,
+    /// Take their second factor away as well: for whoever lost device and recovery codes.
+    #[arg(long)]
+    remove_totp: bool,
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +84,7 @@ pub(super) async fn run(settings: &Settings, command: UserCommand) -> Result<()>
     match command {
         UserCommand::Create(args) => run_create(settings, &args).await,
         UserCommand::Erase(args) => run_erase(settings, &args).await,
+        UserCommand::Reset(args) => run_reset(settings, &args).await,
     }
 }
 
@@ -112,6 +127,40 @@ async fn erase_on(
     let erased = auth.app.db.transaction(&ctx, work).await;
     auth.app.db.close();
     Ok(erased?)
+}
+
+async fn run_reset(settings: &Settings, args: &ResetArgs) -> Result<()> {
+    let random = Random::from_os();
+    let storage = Storage::attach(settings, &random).await?;
+    let code = reset_on(&storage, settings, random, args).await;
+    storage.close().await;
+    say(&code?);
+    Ok(())
+}
+
+async fn reset_on(
+    storage: &Storage,
+    settings: &Settings,
+    random: Random,
+    args: &ResetArgs,
+) -> Result<String> {
+    let auth = crate::compose::beside(storage, settings, random).await?;
+    let ctx = Ctx::anonymous(Via::System, auth.app.clock.clone(), auth.app.random.clone());
+    let code = reset_of(&auth, &ctx, args).await;
+    auth.app.db.close();
+    code
+}
+
+async fn reset_of(auth: &AuthState, ctx: &Ctx, args: &ResetArgs) -> Result<String> {
+    let known = sayso_users::service::credentials(&mut auth.app.db.read(), &args.email).await?;
+    let user = known.context("nobody has this e-mail")?.user_id;
+    if args.remove_totp {
+        let work = async move |tx: &mut _, ctx: &_| {
+            sayso_auth::second_factor::remove_of_in(tx, ctx, user).await
+        };
+        auth.app.db.transaction(ctx, work).await.context("the second factor")?;
+    }
+    Ok(sayso_auth::reset::start(auth, ctx, user).await?.code.expose().clone())
 }
 
 async fn create_on(

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes};
+use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Memory, Rules};
 use sayso_config::Settings;
 use sayso_db::Sql;
 use sayso_events::{Hub, Presence};
+use sayso_kernel::Vault;
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge, root_key};
 use sayso_users::password::HashLimits;
 use sayso_web::AppState;
@@ -24,8 +25,15 @@ pub(crate) async fn auth(database: &TestDatabase) -> AuthState {
     let keys = Keys::derive(&root_key(), &["k".into()], Lifetimes::from(&settings.auth));
     let limits = HashLimits { cost: 4, threads_max: 2, queue_max: 64 };
     let hasher = Hasher::new(&root_key(), limits, stage.random);
-    let keys = Arc::new(keys.expect("a key is derived"));
-    AuthState { app, keys, hasher, activity: Activity::default() }
+    AuthState {
+        app,
+        keys: Arc::new(keys.expect("a key is derived")),
+        hasher,
+        activity: Activity::default(),
+        memory: Memory::default(),
+        vault: Arc::new(Vault::new(&root_key(), &[])),
+        rules: Arc::new(Rules::default()),
+    }
 }
 
 #[tokio::test]

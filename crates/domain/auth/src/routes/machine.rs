@@ -1,0 +1,122 @@
+//! Tokens of programs, and programs, over HTTP.
+
+use axum::extract::State;
+use http::StatusCode;
+use sayso_access::SessionId;
+use sayso_kernel::page::Page;
+use sayso_web::{AppState, Body, Caller, Key, NoKey, PageBody, PathId, Problem, Reply};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::view::machine::{
+    ApiTokenView, CreateServiceAccountBody, CreateTokenBody, CreatedTokenView, ServiceAccountView,
+};
+use crate::{AuthState, api_token, policy};
+
+pub(super) fn router() -> OpenApiRouter<AuthState> {
+    OpenApiRouter::default()
+        .routes(routes!(create_token, list_tokens))
+        .routes(routes!(revoke_token))
+        .routes(routes!(create_account, list_accounts))
+}
+
+/// Makes an API token; it is shown this once.
+#[utoipa::path(
+    post,
+    path = "/api/tokens",
+    operation_id = "create_token",
+    tag = "auth",
+    request_body = CreateTokenBody,
+    responses((status = 201, description = "The token", body = CreatedTokenView))
+)]
+pub async fn create_token(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    _: NoKey,
+    Body(body): Body<CreateTokenBody>,
+) -> Result<Reply, Problem> {
+    let new = body.into_model(&ctx)?;
+    let kept = new.clone();
+    let work = async move |tx: &mut _, ctx: &_| api_token::create_in(tx, ctx, &kept).await;
+    app.db.transaction(&ctx, work).await?;
+    let view = CreatedTokenView::of(&new, ctx.now());
+    Ok(Reply::secret(&view).with_status(StatusCode::CREATED))
+}
+
+/// The API tokens that one may revoke, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/tokens",
+    operation_id = "list_tokens",
+    tag = "auth",
+    responses((status = 200, description = "The tokens", body = PageBody<ApiTokenView>))
+)]
+pub async fn list_tokens(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+) -> Result<Reply, Problem> {
+    let tokens = api_token::list(&mut app.db.read(), &ctx).await?;
+    let items: Vec<_> = tokens.into_iter().map(ApiTokenView::from).collect();
+    Ok(Reply::page(Page { items, next_cursor: None }))
+}
+
+/// Revokes an API token; its sockets close.
+#[utoipa::path(
+    delete,
+    path = "/api/tokens/{id}",
+    operation_id = "delete_token",
+    tag = "auth",
+    params(("id" = SessionId, Path, description = "The token's id")),
+    responses((status = 204, description = "It is revoked"))
+)]
+pub async fn revoke_token(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathId(id): PathId<SessionId>,
+) -> Result<Reply, Problem> {
+    let work = async move |tx: &mut _, ctx: &_| api_token::revoke_in(tx, ctx, id).await;
+    app.db.transaction(&ctx, work).await?;
+    Ok(Reply::no_content())
+}
+
+/// Makes a service account: a person that is a program, and has no login.
+#[utoipa::path(
+    post,
+    path = "/api/service-accounts",
+    operation_id = "create_service_account",
+    tag = "auth",
+    request_body = CreateServiceAccountBody,
+    responses((status = 201, description = "The account", body = ServiceAccountView))
+)]
+pub async fn create_account(
+    State(auth): State<AuthState>,
+    Caller(ctx): Caller,
+    key: Key,
+    Body(body): Body<CreateServiceAccountBody>,
+) -> Result<Reply, Problem> {
+    policy::run_programs(&ctx).require()?;
+    let new = api_token::new_account(&auth, &ctx, body.into_parts()?).await?;
+    sayso_web::write(&auth.app, &ctx, key, async move |tx, ctx| {
+        let account = api_token::create_account_in(tx, ctx, new.clone()).await?;
+        let location = format!("/api/users/{}", account.user_id);
+        Ok(Reply::created(&location, &ServiceAccountView::from(account), 1))
+    })
+    .await
+}
+
+/// The service accounts, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/service-accounts",
+    operation_id = "list_service_accounts",
+    tag = "auth",
+    responses((status = 200, description = "The accounts", body = PageBody<ServiceAccountView>))
+)]
+pub async fn list_accounts(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+) -> Result<Reply, Problem> {
+    let accounts = api_token::accounts(&mut app.db.read(), &ctx).await?;
+    let items: Vec<_> = accounts.into_iter().map(ServiceAccountView::from).collect();
+    Ok(Reply::page(Page { items, next_cursor: None }))
+}

@@ -1,0 +1,203 @@
+//! What an API token may be used for: the one place where that is decided.
+//!
+//! A token acts in somebody's name and never may more than they may: scopes
+//! only take away. Which scope a request needs follows from its method and its
+//! route, so a new route is covered without a word; one that nobody thought of
+//! needs `read` or `write`. What concerns logins, passwords, second factors and
+//! tokens themselves is closed to tokens altogether: a token that leaks must
+//! not make itself another.
+
+/// One thing that a token may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Reading what the person may read.
+    Read,
+    /// Writing whatever the person may write, but for people.
+    Write,
+    /// Writing tasks.
+    TasksWrite,
+    /// Writing messages.
+    MessagesWrite,
+    /// Writing channels and categories.
+    ChannelsWrite,
+    /// Writing people.
+    UsersWrite,
+    /// The audit.
+    AuditRead,
+    /// Metrics, and how the server is.
+    OpsRead,
+    /// Connecting a socket.
+    Socket,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Read,
+        Self::Write,
+        Self::TasksWrite,
+        Self::MessagesWrite,
+        Self::ChannelsWrite,
+        Self::UsersWrite,
+        Self::AuditRead,
+        Self::OpsRead,
+        Self::Socket,
+    ];
+
+    /// The name on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::TasksWrite => "tasks.write",
+            Self::MessagesWrite => "messages.write",
+            Self::ChannelsWrite => "channels.write",
+            Self::UsersWrite => "users.write",
+            Self::AuditRead => "audit.read",
+            Self::OpsRead => "ops.read",
+            Self::Socket => "socket",
+        }
+    }
+
+    /// Reads the name back.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+}
+
+/// What a token may be used for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// These, each once.
+    #[must_use]
+    pub fn new(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        let asked: Vec<Scope> = scopes.into_iter().collect();
+        Self(Scope::ALL.into_iter().filter(|scope| asked.contains(scope)).collect())
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|scope| scope.as_str()).collect()
+    }
+
+    /// Whether a request of this method to this route may be made.
+    #[must_use]
+    pub fn allow(&self, method: &str, route: &str) -> bool {
+        needed(method, route).iter().any(|scope| self.has(*scope))
+    }
+}
+
+/// Routes about oneself that tokens may read: they hold no secret and change
+/// nothing.
+const OWN_READS: [&str; 3] = ["/api/auth/me", "/api/auth/permissions", "/api/auth/explain"];
+/// What is closed to tokens, whatever their scopes.
+const CLOSED: [&str; 5] =
+    ["/api/auth", "/api/setup", "/api/invitations", "/api/tokens", "/api/service-accounts"];
+/// What ends sessions of others or lets them choose a password.
+const CLOSED_ENDS: [&str; 3] = ["/sessions", "/password-reset", "/totp"];
+
+/// The scopes of which one is needed.
+fn needed(method: &str, route: &str) -> &'static [Scope] {
+    let reads = matches!(method, "GET" | "HEAD");
+    if reads && OWN_READS.contains(&route) {
+        return &[Scope::Read];
+    }
+    let is_closed = CLOSED.iter().any(|start| is_under(route, start))
+        || CLOSED_ENDS.iter().any(|end| is_under(route, "/api/users") && route.ends_with(end));
+    if is_closed {
+        return &[];
+    }
+    match reads {
+        true if is_under(route, "/api/audit") => &[Scope::AuditRead],
+        true if is_under(route, "/metrics")
+            || is_under(route, "/health")
+            || is_under(route, "/api/cache") =>
+        {
+            &[Scope::OpsRead]
+        }
+        true => &[Scope::Read],
+        false if is_under(route, "/api/users") => &[Scope::UsersWrite],
+        false if is_under(route, "/api/tasks") => &[Scope::TasksWrite, Scope::Write],
+        false if is_under(route, "/api/messages") || route.contains("/messages") => {
+            &[Scope::MessagesWrite, Scope::Write]
+        }
+        false if is_under(route, "/api/channels") || is_under(route, "/api/categories") => {
+            &[Scope::ChannelsWrite, Scope::Write]
+        }
+        false => &[Scope::Write],
+    }
+}
+
+fn is_under(route: &str, start: &str) -> bool {
+    route.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(scope: Scope, method: &str, route: &str) -> bool {
+        Scopes::new([scope]).allow(method, route)
+    }
+
+    #[test]
+    fn each_route_needs_its_scope() {
+        for (method, route, needs) in [
+            ("GET", "/api/tasks/{id}", vec![Scope::Read]),
+            ("GET", "/api/auth/me", vec![Scope::Read]),
+            ("POST", "/api/tasks", vec![Scope::Write, Scope::TasksWrite]),
+            ("DELETE", "/api/tasks/{id}", vec![Scope::Write, Scope::TasksWrite]),
+            ("POST", "/api/channels/{id}/messages", vec![Scope::Write, Scope::MessagesWrite]),
+            ("PUT", "/api/messages/{id}", vec![Scope::Write, Scope::MessagesWrite]),
+            ("POST", "/api/channels", vec![Scope::Write, Scope::ChannelsWrite]),
+            ("PUT", "/api/users/{id}", vec![Scope::UsersWrite]),
+            ("GET", "/api/audit", vec![Scope::AuditRead]),
+            ("GET", "/metrics", vec![Scope::OpsRead]),
+            ("POST", "/api/something/new", vec![Scope::Write]),
+            ("GET", "/api/auditorium", vec![Scope::Read]),
+        ] {
+            for scope in Scope::ALL {
+                let expected = needs.contains(&scope);
+                assert_eq!(allowed(scope, method, route), expected, "{scope:?} {method} {route}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_makes_no_tokens_and_touches_no_login() {
+        for (method, route) in [
+            ("POST", "/api/tokens"),
+            ("GET", "/api/tokens"),
+            ("POST", "/api/auth/password"),
+            ("POST", "/api/auth/totp"),
+            ("GET", "/api/auth/sessions"),
+            ("DELETE", "/api/auth/sessions/{id}"),
+            ("POST", "/api/users/{id}/password-reset"),
+            ("DELETE", "/api/users/{id}/sessions"),
+            ("DELETE", "/api/users/{id}/totp"),
+            ("POST", "/api/service-accounts"),
+            ("POST", "/api/invitations"),
+        ] {
+            assert!(!Scopes::new(Scope::ALL).allow(method, route), "{method} {route}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_back() {
+        for scope in Scope::ALL {
+            assert_eq!(Scope::parse(scope.as_str()), Some(scope));
+        }
+        assert_eq!(Scope::parse("admin"), None);
+    }
+}

@@ -1,0 +1,3 @@
+DROP TABLE password_resets;
+DROP TABLE recovery_codes;
+DROP TABLE second_factors;

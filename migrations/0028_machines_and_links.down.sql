@@ -1,0 +1,3 @@
+DROP TABLE external_identities;
+DROP TABLE api_tokens;
+DROP TABLE service_accounts;
