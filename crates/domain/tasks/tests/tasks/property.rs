@@ -90,27 +90,25 @@ impl World {
                        created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
         let (due, all_day) = (t.due.map(|due| due.at), t.due.is_some_and(|due| due.all_day));
-        let inserted = client.execute(
-            sql,
-            &[
-                &t.id,
-                &t.channel_id,
-                &t.title,
-                &t.status.as_str(),
-                &t.priority.rank(),
-                &t.assigned_to,
-                &t.tags,
-                &due,
-                &all_day,
-                &t.blocked,
-                &t.metadata,
-                &t.created_by,
-                &t.completed_at,
-                &t.created_at,
-                &t.updated_at,
-            ],
-        );
-        inserted.await.expect("a task is inserted");
+        let (status, priority) = (t.status.as_str(), t.priority.rank());
+        let params: [&(dyn postgres_types::ToSql + Sync); 15] = [
+            &t.id,
+            &t.channel_id,
+            &t.title,
+            &status,
+            &priority,
+            &t.assigned_to,
+            &t.tags,
+            &due,
+            &all_day,
+            &t.blocked,
+            &t.metadata,
+            &t.created_by,
+            &t.completed_at,
+            &t.created_at,
+            &t.updated_at,
+        ];
+        client.execute(sql, &params).await.expect("a task is inserted");
     }
 
     /// Whether the person sees the task.
