@@ -198,8 +198,10 @@ mod tests {
             }
 
             #[test]
-            fn an_empty_patch_changes_no_object(target in value()) {
-                prop_assume!(target.is_object());
+            fn an_empty_patch_changes_no_object(
+                target in prop::collection::btree_map("[a-d]", value(), 0..5),
+            ) {
+                let target = Value::Object(Map::from_iter(target));
 
                 prop_assert_eq!(merged(&target, &json!({})), target);
             }
