@@ -191,10 +191,10 @@ fn security(event: &Event) -> Option<Occasion> {
     let title = match event.kind.as_str() {
         "auth.refresh_reuse" => "A session of yours was ended: its token was used twice",
         "auth.password_changed" => "Your password was changed",
-        "auth.email_changed" => "Your e-mail address was changed",
         "auth.password_reset" => "Your password was reset",
-        "auth.totp_enabled" => "A second factor was set up for your account",
-        "auth.totp_disabled" => "The second factor of your account was taken away",
+        "auth.recovery_code_used" => "A recovery code of yours was used",
+        "second_factor.enabled" => "A second factor was set up for your account",
+        "user.email_changed" => "Your e-mail address was changed",
         _ => return None,
     };
     let session = event.effects.iter().find_map(|effect| match effect {
