@@ -77,18 +77,21 @@ const PURGE_TASKS: Sql = Sql::new(
 
 const PURGE_TASKS_OF_CHANNELS: Sql = Sql::new(
     "trash.purge_tasks_of_channels",
-    "DELETE FROM tasks WHERE id IN (
+    "DELETE FROM tasks WHERE id = ANY (ARRAY(
          SELECT t.id FROM channels c
-         JOIN tasks t ON t.channel_id = c.id AND t.deleted_at IS NULL
-         WHERE c.deleted_at < $1 LIMIT $2 FOR UPDATE OF t SKIP LOCKED)
+         CROSS JOIN LATERAL (
+             SELECT o.id FROM tasks o
+             WHERE o.channel_id = c.id AND o.deleted_at IS NULL
+             LIMIT $2 FOR UPDATE SKIP LOCKED) t
+         WHERE c.deleted_at < $1 LIMIT $2))
      RETURNING id",
 );
 
 const PURGE_COMMENTS: Sql = Sql::new(
     "trash.purge_comments",
-    "DELETE FROM task_comments WHERE id IN (
+    "DELETE FROM task_comments WHERE id = ANY (ARRAY(
          SELECT id FROM task_comments WHERE deleted_at < $1 ORDER BY deleted_at LIMIT $2
-         FOR UPDATE SKIP LOCKED)
+         FOR UPDATE SKIP LOCKED))
      RETURNING id",
 );
 
