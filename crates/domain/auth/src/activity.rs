@@ -10,9 +10,8 @@ use parking_lot::Mutex;
 use sayso_access::{Ctx, UserId, Via};
 use sayso_db::{Db, Tx};
 use sayso_kernel::{Clock, Fault, Random, Timestamp};
+use sayso_users::repo as users;
 use tokio_util::sync::CancellationToken;
-
-use crate::repo;
 
 /// How often what was noted is written.
 const WRITE_EVERY: Duration = Duration::from_secs(10);
@@ -84,7 +83,10 @@ impl Activity {
 }
 
 async fn write(db: &Db, ctx: &Ctx, batch: Vec<(UserId, Timestamp)>) -> Result<(), Fault> {
-    let work = async move |tx: &mut Tx, _: &Ctx| Ok(repo::seen(tx, &batch).await?);
+    let work = async move |tx: &mut Tx, _: &Ctx| {
+        users::touch(tx, &batch).await?;
+        Ok(())
+    };
     db.transaction(ctx, work).await
 }
 

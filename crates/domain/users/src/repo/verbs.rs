@@ -24,8 +24,8 @@ const FIND_BY_ROLE: Sql = Sql::new(
 );
 
 /// A trace of use and not a change: no revision rises and nobody hears of it. A
-/// person is written at most once a minute, in the order of the ids, so that two
-/// nodes that note the same people do not wait for each other in a circle.
+/// person is written at most once a minute, however many nodes see them. Whoever
+/// is being changed at this moment is seen the next time: nobody waits here.
 const TOUCH: Sql = Sql::new(
     "users.touch",
     "WITH seen AS (
@@ -33,7 +33,7 @@ const TOUCH: Sql = Sql::new(
          JOIN users u ON u.id = s.id
          WHERE u.deleted_at IS NULL
            AND (u.last_active_at IS NULL OR u.last_active_at <= s.at - interval '1 minute')
-         ORDER BY u.id FOR UPDATE OF u
+         ORDER BY u.id FOR NO KEY UPDATE OF u SKIP LOCKED
      )
      UPDATE users u SET last_active_at = seen.at FROM seen WHERE u.id = seen.id
      RETURNING u.id",
