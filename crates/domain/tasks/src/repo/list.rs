@@ -13,7 +13,7 @@ use sayso_kernel::page;
 use uuid::Uuid;
 
 use super::{columns, in_sight, reports, search, task};
-use crate::filter::{Sort, SortKey, TaskFilter};
+use crate::filter::{RELEVANCE, Sort, SortKey, TaskFilter};
 use crate::model::Task;
 
 /// Who sees `t`, and what all filters but the search say.
@@ -290,7 +290,7 @@ pub(crate) async fn list(
         filter.status.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
     let priority: Option<Vec<i16>> =
         filter.priority.as_ref().map(|all| all.iter().map(|priority| priority.rank()).collect());
-    let sort = if matcher.is_none() && sort == Sort::RELEVANCE { Sort::default() } else { sort };
+    let sort = if matcher.is_none() && sort == RELEVANCE { Sort::default() } else { sort };
     let (key, id) = after.unwrap_or_else(|| beginning(sort));
     let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
     let mut params: Vec<&(dyn postgres_types::ToSql + Sync)> = vec![

@@ -3,7 +3,7 @@
 use sayso_access::{Actor, Role};
 use sayso_channels::model::ChannelKind;
 use sayso_kernel::Fault;
-use sayso_tasks::filter::{Sort, TaskFilter};
+use sayso_tasks::filter::{RELEVANCE, Sort, TaskFilter};
 use sayso_tasks::model::Draft;
 use sayso_tasks::service;
 
@@ -50,7 +50,7 @@ async fn a_search_finds_words_parts_and_beginnings_and_ranks_titles_first() {
     }
     company.create(&bob, titled("Hidden boards")).await.expect("made");
 
-    let best = Sort::RELEVANCE;
+    let best = RELEVANCE;
     let found =
         async |text: &str, sort| titles(&company, &ann, &search(text), sort).await.expect("a list");
     assert_eq!(found("BOARDS", best).await, ["Order boards", "Skateboards", "Call the shop"]);
