@@ -92,7 +92,7 @@ macro_rules! ways {
             &find!(
                 concat!("search.", $kind, "_by_starts"),
                 concat!($all, " x"),
-                concat!("x.search_text ~ ANY ($2) AND ", $fits),
+                concat!("(x.search_text ~ ANY ($2) OR x.search_text %> ANY ($3)) AND ", $fits),
                 $head,
                 $shown,
                 "0::bigint"
