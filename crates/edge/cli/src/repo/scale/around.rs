@@ -102,13 +102,18 @@ pub(super) const NOTIFICATIONS: Sql = Sql::new(
     ),
 );
 
-/// One message in fifty was edited.
+/// One message in fifty was edited once.
 pub(super) const REVISIONS: Sql = Sql::new(
     "scale.revisions",
     sized!(
-        "INSERT INTO message_revisions (message_id, version, content, replaced_at)
-         SELECT m.id, 1, 'Nothing urgent', m.created_at + interval '1 minute'
-         FROM messages m CROSS JOIN size s WHERE pg_temp.n(m.id) % 50 = 0"
+        ", edited AS (
+             UPDATE messages m SET version = 2, revision = 2,
+                                   edited_at = m.created_at + interval '1 minute'
+             FROM size WHERE pg_temp.n(m.id) % 50 = 0
+             RETURNING m.id, m.edited_at
+         )
+         INSERT INTO message_revisions (message_id, version, content, replaced_at)
+         SELECT id, 1, 'Nothing urgent', edited_at FROM edited"
     ),
 );
 
