@@ -234,11 +234,13 @@ impl Db {
 }
 
 /// Timeouts travel in the start-up packet, so that no connection is ever
-/// without them and no statement is spent on them.
+/// without them and no statement is spent on them. So does the likeness at which
+/// the beginning of a word is found: two letters of two and an end are 2/3.
 fn with_timeouts(mut config: Config, limits: &DbLimits, statement: Duration) -> Config {
     let set = format!(
         "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} \
-         -c synchronous_commit=on -c timezone=UTC -c search_path=public",
+         -c synchronous_commit=on -c timezone=UTC -c search_path=public \
+         -c pg_trgm.word_similarity_threshold=0.6",
         statement.as_millis(),
         limits.lock_timeout.as_millis(),
         limits.idle_in_transaction_timeout.as_millis(),

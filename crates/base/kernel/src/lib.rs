@@ -14,6 +14,7 @@ pub mod page;
 pub mod patch;
 pub mod rng;
 pub mod secret;
+pub mod sort;
 pub mod text;
 pub mod vault;
 

@@ -25,10 +25,11 @@ pub enum Way {
 pub struct Matcher {
     /// The index that is asked first.
     pub way: Way,
-    /// What it is asked: patterns, regular expressions or pairs. Any of the
-    /// patterns or expressions, all of the pairs.
+    /// What it is asked: any of the patterns or expressions, or all of the
+    /// pairs.
     pub key: Vec<String>,
-    /// Patterns of a second group for the same index, any of which must fit.
+    /// Patterns of a second group for the same index, any of which must fit. Of
+    /// starts, the terms themselves: what is like one of them may hold it too.
     pub second: Vec<String>,
     /// Regular expressions, all of which must fit.
     pub must: Vec<String>,
@@ -77,15 +78,19 @@ impl Matcher {
             _ => None,
         };
         let key = best.map_or_else(Vec::new, |at| key(way, &groups[at]));
-        // Pairs say that a text may hold the term; whether it does is asked of
-        // the text. The other ways are exact.
-        let is_settled = |at: usize| (way != Way::Pairs && best == Some(at)) || second == Some(at);
+        // Pairs and starts say that a text may hold the term; whether it does is
+        // asked of the text. Parts are exact.
+        let is_settled = |at: usize| (way == Way::Parts && best == Some(at)) || second == Some(at);
         let open = (0..groups.len()).filter(|at| !is_settled(*at));
         let wanted = || groups.iter().flatten();
         Self {
             way,
             key,
-            second: second.map_or_else(|| vec!["%".into()], |at| key_of_parts(&groups[at])),
+            second: match (way, best, second) {
+                (Way::Starts, Some(at), _) => groups[at].iter().map(|t| begun(t).into()).collect(),
+                (_, _, Some(at)) => key_of_parts(&groups[at]),
+                _ => vec!["%".into()],
+            },
             must: open.map(|at| any_of(&groups[at])).collect(),
             none: none.iter().map(|term| expression(term)).collect(),
             parts: wanted().map(|term| pattern(term)).collect(),
@@ -126,7 +131,7 @@ fn shape(term: &str) -> Shape {
 fn key(way: Way, group: &[String]) -> Vec<String> {
     match way {
         Way::Parts => key_of_parts(group),
-        Way::Starts => group.iter().map(|term| expression(term)).collect(),
+        Way::Starts => group.iter().map(|term| start(term)).collect(),
         Way::Pairs => group.iter().flat_map(|term| pairs(term)).collect(),
         Way::Newest => Vec::new(),
     }
@@ -134,6 +139,24 @@ fn key(way: Way, group: &[String]) -> Vec<String> {
 
 fn key_of_parts(group: &[String]) -> Vec<String> {
     group.iter().map(|term| pattern(term)).collect()
+}
+
+/// What a word may follow, beside the beginning of the text. Trigrams see where
+/// a word begins only if each of these characters is named, and none that takes
+/// more than two bytes. A word that follows another (a Chinese letter, a
+/// quotation mark) is found by its likeness.
+const BEFORE: &str = "[ -/:-@[-^`{-~\t\n\r\u{a0}«»·]";
+
+/// A regular expression for a word that begins with the term, such that two
+/// letters, and even one, are enough for trigrams. `\m` would mean the same, but
+/// they know nothing of it, and would have the whole table read.
+fn start(term: &str) -> String {
+    format!("(?:^|{BEFORE}){}", escaped(begun(term)))
+}
+
+/// The term from its first letter or digit on.
+fn begun(term: &str) -> &str {
+    &term[term.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(0)..]
 }
 
 /// The pairs by which a text with this term is indexed: each character that
@@ -175,10 +198,7 @@ fn any_of(group: &[String]) -> String {
 /// A regular expression for a term as it is looked for.
 fn expression(term: &str) -> String {
     match shape(term) {
-        Shape::Start => {
-            let begins = term.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(0);
-            format!("\\m{}", escaped(&term[begins..]))
-        }
+        Shape::Start => format!("\\m{}", escaped(begun(term))),
         Shape::Part | Shape::Pairs => escaped(term),
     }
 }
@@ -235,9 +255,11 @@ mod tests {
 
     #[test]
     fn short_latin_terms_begin_words_and_others_are_asked_by_pairs() {
-        assert_eq!((of("qa").way, of("qa").key), (Way::Starts, vec!["\\mqa".to_owned()]));
-        assert_eq!(of("c++").key, ["\\mc\\+\\+"]);
-        assert_eq!(of("#1").key, ["\\m1"]);
+        let matcher = of("qa");
+        assert_eq!((matcher.way, &matcher.must[..]), (Way::Starts, &["\\mqa".to_owned()][..]));
+        assert_eq!((matcher.key, matcher.second), (vec![start("qa")], vec!["qa".to_owned()]));
+        assert!(start("c++").ends_with(")c\\+\\+"), "{}", start("c++"));
+        assert_eq!((of("#1").second, of("#1").must), (vec!["1".into()], vec!["\\m1".to_owned()]));
         assert_eq!(
             (of("预算案").way, of("预算案").key),
             (Way::Pairs, vec!["算案".into(), "预算".into()])

@@ -1,5 +1,7 @@
 //! Which channels to list, and in which order.
 
+use sayso_kernel::sort;
+
 use crate::category::CategoryId;
 use crate::model::{ChannelId, ChannelKind};
 
@@ -23,9 +25,10 @@ pub struct ChannelFilter {
 
 /// What a list of channels is sorted by. Channels without a value come last,
 /// ties are sorted by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
     /// When it was made.
+    #[default]
     CreatedAt,
     /// When it was last changed.
     UpdatedAt,
@@ -34,34 +37,15 @@ pub enum SortKey {
 }
 
 /// The order of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sort {
-    /// What it is sorted by.
-    pub key: SortKey,
-    /// Whether the largest comes first.
-    pub descending: bool,
-}
+pub type Sort = sort::Sort<SortKey>;
 
-impl Default for Sort {
-    fn default() -> Self {
-        Self { key: SortKey::CreatedAt, descending: true }
-    }
-}
-
-impl Sort {
-    /// Reads `name` or `-name`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (descending, name) = match text.strip_prefix('-') {
-            Some(name) => (true, name),
-            None => (false, text),
-        };
-        let key = match name {
-            "createdAt" => SortKey::CreatedAt,
-            "updatedAt" => SortKey::UpdatedAt,
-            "name" => SortKey::Name,
+impl sort::SortKey for SortKey {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "createdAt" => Self::CreatedAt,
+            "updatedAt" => Self::UpdatedAt,
+            "name" => Self::Name,
             _ => return None,
-        };
-        Some(Self { key, descending })
+        })
     }
 }

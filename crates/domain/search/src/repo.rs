@@ -24,17 +24,19 @@ const FOLD: Sql = Sql::new(
      ORDER BY place",
 );
 
+// Written as a question of its own, the name is folded once and not for each
+// person that is looked at.
 const PEOPLE: Sql = Sql::new(
     "search.people_named",
     "SELECT u.id FROM users u
-     WHERE u.search_text LIKE search_fold($1)
+     WHERE u.search_text LIKE (SELECT search_fold($1))
      ORDER BY u.created_at DESC, u.id DESC LIMIT $2",
 );
 
 const CHANNELS: Sql = Sql::new(
     "search.channels_named",
     "SELECT c.id FROM channels c
-     WHERE c.deleted_at IS NULL AND c.search_text LIKE search_fold($1)
+     WHERE c.deleted_at IS NULL AND c.search_text LIKE (SELECT search_fold($1))
        AND (c.kind = 'public' OR EXISTS (
             SELECT 1 FROM channel_members m WHERE m.channel_id = c.id AND m.user_id = $3))
      ORDER BY c.created_at DESC, c.id DESC LIMIT $2",

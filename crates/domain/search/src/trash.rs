@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::{events, repo};
 
 /// Things of each kind that one transaction removes at the most.
-pub const PURGED_AT_ONCE: i64 = 500;
+pub const PURGED_AT_ONCE: i64 = 100;
 /// Transactions of one round at the most; the rest waits for the next.
-pub const BATCHES_MAX: u32 = 1000;
+pub const BATCHES_MAX: u32 = 5000;
 
 /// A kind of thing that can be brought back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

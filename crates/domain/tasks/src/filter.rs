@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::{CategoryId, ChannelId};
-use sayso_kernel::Fault;
+use sayso_kernel::{Fault, sort};
 
 use crate::status::{Priority, Status};
 
@@ -61,9 +61,10 @@ pub fn words(search: &str) -> Result<Vec<String>, Fault> {
 
 /// What a list of tasks is sorted by. Tasks without a value come last, ties
 /// are sorted by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
     /// When it was made.
+    #[default]
     CreatedAt,
     /// When it was last changed.
     UpdatedAt,
@@ -78,40 +79,21 @@ pub enum SortKey {
 }
 
 /// The order of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sort {
-    /// What it is sorted by.
-    pub key: SortKey,
-    /// Whether the largest comes first.
-    pub descending: bool,
-}
+pub type Sort = sort::Sort<SortKey>;
 
-impl Default for Sort {
-    fn default() -> Self {
-        Self { key: SortKey::CreatedAt, descending: true }
-    }
-}
+/// What fits a search best comes first.
+pub const RELEVANCE: Sort = Sort { key: SortKey::Relevance, descending: true };
 
-impl Sort {
-    /// What fits a search best comes first.
-    pub const RELEVANCE: Self = Self { key: SortKey::Relevance, descending: true };
-
-    /// Reads `dueDate` or `-dueDate`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (descending, name) = match text.strip_prefix('-') {
-            Some(name) => (true, name),
-            None => (false, text),
-        };
-        let key = match name {
-            "createdAt" => SortKey::CreatedAt,
-            "updatedAt" => SortKey::UpdatedAt,
-            "dueDate" => SortKey::DueDate,
-            "priority" => SortKey::Priority,
-            "title" => SortKey::Title,
+impl sort::SortKey for SortKey {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "createdAt" => Self::CreatedAt,
+            "updatedAt" => Self::UpdatedAt,
+            "dueDate" => Self::DueDate,
+            "priority" => Self::Priority,
+            "title" => Self::Title,
             _ => return None,
-        };
-        Some(Self { key, descending })
+        })
     }
 }
 

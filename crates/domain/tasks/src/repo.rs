@@ -6,6 +6,7 @@ mod dependency;
 mod list;
 mod search;
 mod talk;
+mod walk;
 
 use jiff::Timestamp;
 use sayso_access::UserId;
@@ -197,6 +198,7 @@ pub fn statements() -> Vec<&'static Sql> {
         &WITHOUT_SIGHT,
     ];
     all.extend(list::all());
+    all.extend(walk::all());
     all.extend(search::all());
     for part in [bulk::ALL, change::ALL, dependency::ALL, talk::ALL] {
         all.extend_from_slice(part);

@@ -127,9 +127,11 @@ pub async fn list(
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
     let order = (sort, ctx.now());
-    let rows = repo::list(db, reader, filter, matcher.as_ref(), order, after, limit).await?;
-    let page = Page::of(rows, limit, &question, |(task, key)| (key.clone(), task.id.0));
-    Ok(page.map(|(task, _)| task))
+    let found = repo::list(db, reader, filter, matcher.as_ref(), order, after, limit).await?;
+    let page = Page::of(found.rows, limit, &question, |(task, key)| (key.clone(), task.id.0));
+    let page = page.map(|(task, _)| task);
+    let beyond = found.beyond.map(|place| page::encode(&question, &place));
+    Ok(Page { next_cursor: page.next_cursor.or(beyond), ..page })
 }
 
 /// What a search asks of the texts.

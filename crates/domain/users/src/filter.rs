@@ -1,6 +1,7 @@
 //! Which people to list, and in which order.
 
 use sayso_access::{Role, UserId};
+use sayso_kernel::sort;
 
 /// Which people a list is asked for. Everything that is set must hold.
 #[derive(Clone, Debug, Default)]
@@ -21,9 +22,10 @@ pub struct Filter {
 }
 
 /// What people are sorted by; ties are sorted by id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
     /// When they were created.
+    #[default]
     CreatedAt,
     /// When they were last edited.
     UpdatedAt,
@@ -32,35 +34,16 @@ pub enum SortKey {
 }
 
 /// The order of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sort {
-    /// What it is sorted by.
-    pub key: SortKey,
-    /// Whether the largest comes first.
-    pub descending: bool,
-}
+pub type Sort = sort::Sort<SortKey>;
 
-impl Default for Sort {
-    fn default() -> Self {
-        Self { key: SortKey::CreatedAt, descending: true }
-    }
-}
-
-impl Sort {
-    /// Reads `name` or `-name`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (descending, name) = match text.strip_prefix('-') {
-            Some(name) => (true, name),
-            None => (false, text),
-        };
-        let key = match name {
-            "createdAt" => SortKey::CreatedAt,
-            "updatedAt" => SortKey::UpdatedAt,
-            "name" => SortKey::Name,
+impl sort::SortKey for SortKey {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "createdAt" => Self::CreatedAt,
+            "updatedAt" => Self::UpdatedAt,
+            "name" => Self::Name,
             _ => return None,
-        };
-        Some(Self { key, descending })
+        })
     }
 }
 

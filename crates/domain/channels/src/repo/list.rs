@@ -22,7 +22,7 @@ macro_rules! fits {
           AND ($3::boolean IS NULL OR c.archived = $3)
           AND ($4::uuid[] IS NULL OR c.category_id = ANY ($4))
           AND ($5::text IS NULL
-               OR strpos(search_fold(coalesce(c.name, '')), search_fold($5)) > 0)
+               OR strpos(search_fold(coalesce(c.name, '')), (SELECT search_fold($5))) > 0)
           AND ($6::boolean IS NULL OR $6 = EXISTS (
                SELECT 1 FROM channel_members o WHERE o.channel_id = c.id AND o.user_id = $1))
           AND ($7::uuid[] IS NULL OR c.id = ANY ($7))"

@@ -11,14 +11,28 @@ use crate::rules::{Audience, Occasion};
 
 /// Who of an audience is to be told and has not been: who may come in, did not
 /// do it, and has not muted it. With the names that the title may need.
+///
+/// A channel may have the whole company in it: its members are taken one after
+/// the other, and what else is asked of a person is asked only until there are
+/// as many as wanted. OFFSET 0 keeps it so.
 const RECIPIENTS: Sql = Sql::new(
     "notifications.recipients",
     "WITH who AS (
          SELECT unnest($1::uuid[]) AS id
          UNION
-         SELECT m.user_id FROM channel_members m
-         WHERE m.channel_id = $2 AND ($4 OR m.user_id = ANY($3::uuid[]))
-           AND m.notification_level <> 'none' AND coalesce(m.muted_until <= $5, true)
+         (SELECT m.user_id FROM (
+              SELECT c.user_id FROM channel_members c
+              WHERE c.channel_id = $2 AND ($4 OR c.user_id = ANY($3::uuid[]))
+                AND c.notification_level <> 'none' AND coalesce(c.muted_until <= $5, true)
+                AND NOT EXISTS (SELECT 1 FROM notifications n
+                                WHERE n.user_id = c.user_id AND n.fact_id = $10)
+              ORDER BY c.user_id OFFSET 0) m
+          WHERE m.user_id IS DISTINCT FROM $8
+            AND EXISTS (SELECT 1 FROM users u
+                        WHERE u.id = m.user_id AND u.active AND u.deleted_at IS NULL)
+            AND NOT EXISTS (SELECT 1 FROM notification_preferences p
+                            WHERE p.user_id = m.user_id AND $9 = ANY(p.muted))
+          ORDER BY m.user_id LIMIT $11)
          UNION
          SELECT unnest(array_append(t.assigned_to, t.created_by)) FROM tasks t
          WHERE t.id = $6 AND t.deleted_at IS NULL

@@ -92,7 +92,7 @@ macro_rules! ways {
             &find!(
                 concat!("search.", $kind, "_by_starts"),
                 concat!($all, " x"),
-                concat!("x.search_text ~ ANY ($2) AND ", $fits),
+                concat!("(x.search_text ~ ANY ($2) OR x.search_text %> ANY ($3)) AND ", $fits),
                 $head,
                 $shown,
                 "0::bigint"
@@ -143,9 +143,9 @@ const MESSAGES: [&Sql; 4] = ways!(
          SELECT * FROM messages m WHERE m.channel_id = mine.channel_id AND m.deleted_at IS NULL
          ORDER BY m.created_at DESC, m.id DESC
          LIMIT (SELECT greatest(20, 4000 / greatest(1, count(*))) FROM mine)) n",
-    // An array, so that the planner joins the index of channels with that of
-    // the text.
-    "x.channel_id = ANY ((SELECT array_agg(channel_id) FROM mine)::uuid[])
+    // IS TRUE keeps the index of channels out of it: the planner does not know
+    // how loud they are, and would collect a million messages to find a few.
+    "(x.channel_id = ANY ((SELECT array_agg(channel_id) FROM mine)::uuid[])) IS TRUE
      AND ($6 IS NULL OR x.sender_id = ANY ($6))",
     "x.search_text",
     "x.content"

@@ -116,21 +116,14 @@ const PURGE_MESSAGES_OF_CHANNELS: Sql = Sql::new(
      RETURNING id",
 );
 
-/// A channel goes when nothing stands in it any more: what is live is found by
-/// one index, what is not by another.
+/// A channel goes when nothing stands in it any more.
 const PURGE_CHANNELS: Sql = Sql::new(
     "trash.purge_channels",
     "DELETE FROM channels WHERE id IN (
          SELECT c.id FROM channels c
          WHERE c.deleted_at < $1
-           AND NOT EXISTS (SELECT 1 FROM messages m
-                           WHERE m.channel_id = c.id AND m.deleted_at IS NULL)
-           AND NOT EXISTS (SELECT 1 FROM messages m
-                           WHERE m.channel_id = c.id AND m.deleted_at IS NOT NULL)
-           AND NOT EXISTS (SELECT 1 FROM tasks t
-                           WHERE t.channel_id = c.id AND t.deleted_at IS NULL)
-           AND NOT EXISTS (SELECT 1 FROM tasks t
-                           WHERE t.channel_id = c.id AND t.deleted_at IS NOT NULL)
+           AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.channel_id = c.id)
+           AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.channel_id = c.id)
          ORDER BY c.deleted_at, c.id LIMIT least($2::bigint, 20) FOR UPDATE SKIP LOCKED)
      RETURNING id",
 );

@@ -188,6 +188,41 @@ async fn accents_case_and_other_scripts_are_found_from_two_characters_on() {
 }
 
 #[tokio::test]
+async fn two_letters_are_found_wherever_a_word_begins_with_them() {
+    let company = Company::new().await;
+    let ann = company.person("Ann", Role::Manager).await;
+    let general = company.channel(&ann, "general", ChannelKind::Public).await;
+    let found = [
+        "HR first",
+        "ask HR",
+        "ask;HR",
+        "(HR) knows",
+        "IT/HR",
+        "HRs",
+        "\\HR^HR",
+        "请HR确认",
+        "“HR”",
+        "→HR",
+    ];
+    for content in found.iter().chain(&["three", "xhr", "a_hr", "shr"]) {
+        company.say(&ann, general, content).await;
+    }
+    company.task(&ann, "请HR确认", "", "todo").await;
+
+    let mut contents = company.finds(&ann, "hr").await;
+    contents.sort_unstable();
+    let mut expected = [&found[..], &["请HR确认"]].concat();
+    expected.sort_unstable();
+    assert_eq!(contents, expected);
+    for (text, content) in
+        [("c++", "use C++17"), ("c#", "or C# then"), ("#7", "see #77"), ("q", "Q")]
+    {
+        company.say(&ann, general, content).await;
+        assert_eq!(company.finds(&ann, text).await, [content], "{text}");
+    }
+}
+
+#[tokio::test]
 async fn only_what_the_caller_may_see_is_found() {
     let company = Company::new().await;
     let ann = company.person("Ann", Role::Manager).await;

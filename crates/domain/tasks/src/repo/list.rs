@@ -1,8 +1,9 @@
 //! The SQL of lists of tasks: one statement for each order and each way in.
 //!
 //! A statement is planned once, for whatever it is asked. So which index it is
-//! to use is decided here: in the order of the list, passing over what does not
-//! fit, or by the filter that leaves the fewest tasks, which are then sorted.
+//! to use is decided here: by the filter that leaves the fewest tasks, which
+//! are then sorted, or in the order of the list, passing over what does not
+//! fit ([`walk`](super::walk)), where no filter leaves few.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -12,9 +13,20 @@ use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page;
 use uuid::Uuid;
 
-use super::{columns, in_sight, reports, search, task};
-use crate::filter::{Sort, SortKey, TaskFilter};
+use super::{columns, in_sight, reports, search, task, walk};
+use crate::filter::{RELEVANCE, Sort, SortKey, TaskFilter};
 use crate::model::Task;
+
+/// Rows of a list, each with the text of its sort key, and where the next ones
+/// are to be looked for when it was given up before the page was full.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) rows: Vec<(Task, String)>,
+    pub(crate) beyond: Option<Place>,
+}
+
+/// A place in a list: the text of the sort key, and the id.
+pub(crate) type Place = (String, Uuid);
 
 /// Who sees `t`, and what all filters but the search say.
 macro_rules! fits {
@@ -46,15 +58,16 @@ macro_rules! fits {
     };
 }
 
-/// A list in one order. The order's key is also answered as text, for the
-/// cursor, which is always there: the first page begins before everything.
+/// The tasks that one filter leaves, sorted. The order's key is also answered
+/// as text, for the cursor, which is always there: the first page begins before
+/// everything.
 ///
 /// The inner limit is what a page can have at the most. It is written out for
 /// the planner, who takes an unknown one for a tenth of the table. The CASE
 /// is for it as well: of a dozen filters that are mostly absent it would expect
 /// a single task, and collect the whole table to sort it.
-macro_rules! list {
-    ($name:expr, $from:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
+macro_rules! sorted {
+    ($name:expr, $filter:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
         Sql::new(
             $name,
             concat!(
@@ -64,9 +77,10 @@ macro_rules! list {
                 columns!(),
                 ", (",
                 $key,
-                ")::text FROM ",
-                $from,
-                " t WHERE t.deleted_at IS NULL AND CASE WHEN ",
+                ")::text FROM (SELECT * FROM tasks t WHERE t.deleted_at IS NULL AND ",
+                $filter,
+                // Keeps the order of the list from choosing another index.
+                " OFFSET 0) t WHERE CASE WHEN ",
                 fits!(),
                 " THEN true END AND (",
                 $key,
@@ -86,179 +100,155 @@ macro_rules! list {
     };
 }
 
-/// The lists in all orders, ascending and descending, of one way in.
+/// The lists in all orders, ascending and descending, of one form and filter.
 macro_rules! orders {
-    ($way:literal, $from:expr) => {
+    ($form:ident, $way:literal, $filter:expr) => {
         [
-            [
-                &list!(
-                    concat!($way, "_by_created"),
-                    $from,
-                    "t.created_at",
-                    "timestamptz",
-                    "ASC",
-                    ">"
-                ),
-                &list!(
-                    concat!($way, "_by_created_desc"),
-                    $from,
-                    "t.created_at",
-                    "timestamptz",
-                    "DESC",
-                    "<"
-                ),
-            ],
-            [
-                &list!(
-                    concat!($way, "_by_updated"),
-                    $from,
-                    "t.updated_at",
-                    "timestamptz",
-                    "ASC",
-                    ">"
-                ),
-                &list!(
-                    concat!($way, "_by_updated_desc"),
-                    $from,
-                    "t.updated_at",
-                    "timestamptz",
-                    "DESC",
-                    "<"
-                ),
-            ],
-            [
-                &list!(
-                    concat!($way, "_by_due"),
-                    $from,
-                    "coalesce(t.due_date, 'infinity')",
-                    "timestamptz",
-                    "ASC",
-                    ">"
-                ),
-                &list!(
-                    concat!($way, "_by_due_desc"),
-                    $from,
-                    "coalesce(t.due_date, '-infinity')",
-                    "timestamptz",
-                    "DESC",
-                    "<"
-                ),
-            ],
-            [
-                &list!(concat!($way, "_by_priority"), $from, "t.priority", "smallint", "ASC", ">"),
-                &list!(
-                    concat!($way, "_by_priority_desc"),
-                    $from,
-                    "t.priority",
-                    "smallint",
-                    "DESC",
-                    "<"
-                ),
-            ],
-            [
-                &list!(concat!($way, "_by_title"), $from, "lower(t.title)", "text", "ASC", ">"),
-                &list!(
-                    concat!($way, "_by_title_desc"),
-                    $from,
-                    "lower(t.title)",
-                    "text",
-                    "DESC",
-                    "<"
-                ),
-            ],
+            $crate::repo::list::both!(
+                $form,
+                $way,
+                "_by_created",
+                $filter,
+                "t.created_at",
+                "t.created_at",
+                "timestamptz"
+            ),
+            $crate::repo::list::both!(
+                $form,
+                $way,
+                "_by_updated",
+                $filter,
+                "t.updated_at",
+                "t.updated_at",
+                "timestamptz"
+            ),
+            $crate::repo::list::both!(
+                $form,
+                $way,
+                "_by_due",
+                $filter,
+                "coalesce(t.due_date, 'infinity')",
+                "coalesce(t.due_date, '-infinity')",
+                "timestamptz"
+            ),
+            $crate::repo::list::both!(
+                $form,
+                $way,
+                "_by_priority",
+                $filter,
+                "t.priority",
+                "t.priority",
+                "smallint"
+            ),
+            $crate::repo::list::both!(
+                $form,
+                $way,
+                "_by_title",
+                $filter,
+                "lower(t.title)",
+                "lower(t.title)",
+                "text"
+            ),
         ]
     };
 }
 
-/// The tasks that one filter leaves, found by its own index: OFFSET 0 keeps
-/// the order of the list from choosing another. A range has both ends, for one
-/// that is open is taken for a third of the table.
-macro_rules! chosen {
-    ($filter:literal) => {
-        concat!("(SELECT * FROM tasks t WHERE t.deleted_at IS NULL AND ", $filter, " OFFSET 0)")
+/// One order, up and down; what has no value comes last both ways.
+macro_rules! both {
+    ($form:ident, $way:literal, $by:literal, $filter:expr, $up:literal, $down:literal,
+     $type:literal) => {
+        [
+            &$form!(concat!($way, $by), $filter, $up, $type, "ASC", ">"),
+            &$form!(concat!($way, $by, "_desc"), $filter, $down, $type, "DESC", "<"),
+        ]
     };
 }
 
-pub(super) use fits;
+pub(super) use {both, fits, orders};
 
-type Orders = [[&'static Sql; 2]; 5];
+/// In the order of [`SortKey`], ascending and descending.
+pub(super) type Orders = [[&'static Sql; 2]; 5];
 
-const OF_ALL: Orders = orders!("tasks.list", "tasks");
-const OF_CHANNEL: Orders = orders!("tasks.list_of_channel", chosen!("t.channel_id = $7"));
-const OF_CATEGORY: Orders = orders!("tasks.list_of_category", chosen!("t.category_id = $17"));
-const OF_ASSIGNEE: Orders = orders!("tasks.list_of_assignee", chosen!("t.assigned_to && $2"));
-const OF_CREATOR: Orders = orders!("tasks.list_of_creator", chosen!("t.created_by = $9"));
-const OF_TAGS: Orders = orders!("tasks.list_of_tags", chosen!("t.tags @> $8"));
-const OF_BLOCKED: Orders = orders!("tasks.list_of_blocked", chosen!("t.blocked"));
+const OF_CHANNEL: Orders = orders!(sorted, "tasks.list_of_channel", "t.channel_id = $7");
+const OF_CATEGORY: Orders = orders!(sorted, "tasks.list_of_category", "t.category_id = $17");
+const OF_ASSIGNEE: Orders = orders!(sorted, "tasks.list_of_assignee", "t.assigned_to && $2");
+const OF_CREATOR: Orders = orders!(sorted, "tasks.list_of_creator", "t.created_by = $9");
+const OF_TAGS: Orders = orders!(sorted, "tasks.list_of_tags", "t.tags @> $8");
+const OF_BLOCKED: Orders = orders!(sorted, "tasks.list_of_blocked", "t.blocked");
+// A range has both ends, for one that is open is taken for a third of the table.
 const OF_CHANGED: Orders =
-    orders!("tasks.list_of_changed", chosen!("t.updated_at >= $13 AND t.updated_at < 'infinity'"));
+    orders!(sorted, "tasks.list_of_changed", "t.updated_at >= $13 AND t.updated_at < 'infinity'");
 const OF_DUE: Orders = orders!(
+    sorted,
     "tasks.list_of_due",
-    chosen!("coalesce(t.due_date, 'infinity') >= $5 AND coalesce(t.due_date, 'infinity') < $6")
-);
-
-/// The newest tasks of a channel stand in its index in the order of the list.
-const NEWEST_OF_CHANNEL: &Sql = &list!(
-    "tasks.list_newest_of_channel",
-    "(SELECT * FROM tasks t WHERE t.channel_id = $7)",
-    "t.created_at",
-    "timestamptz",
-    "DESC",
-    "<"
+    "coalesce(t.due_date, 'infinity') >= $5 AND coalesce(t.due_date, 'infinity') < $6"
 );
 
 /// The statements of this file.
 pub(super) fn all() -> Vec<&'static Sql> {
-    let ways = [
-        OF_ALL,
-        OF_CHANNEL,
-        OF_CATEGORY,
-        OF_ASSIGNEE,
-        OF_CREATOR,
-        OF_TAGS,
-        OF_BLOCKED,
-        OF_CHANGED,
-        OF_DUE,
-    ];
-    ways.into_iter().flatten().flatten().chain([NEWEST_OF_CHANNEL]).collect()
+    let ways =
+        [OF_CHANNEL, OF_CATEGORY, OF_ASSIGNEE, OF_CREATOR, OF_TAGS, OF_BLOCKED, OF_CHANGED, OF_DUE];
+    ways.into_iter().flatten().flatten().collect()
 }
 
 /// A span of time in which few enough tasks are changed or due to be sorted.
 const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// The statement for a list: by the filter that leaves the fewest tasks.
-fn list_sql(filter: &TaskFilter, sort: Sort, now: Timestamp) -> &'static Sql {
+/// The filter that leaves the fewest tasks, unless none leaves few: the lists
+/// that go by it, and its column and values where they may be common.
+type Narrow = (Orders, Option<(&'static str, Vec<String>)>);
+
+fn narrowest(filter: &TaskFilter, sort: Sort, now: Timestamp) -> Option<Narrow> {
     let is_short = |from: Timestamp, to: Timestamp| to.duration_since(from) <= SPAN_MAX;
-    let is_newest = sort.key == SortKey::CreatedAt && sort.descending;
-    let way = if filter.assigned_to.is_some() {
-        OF_ASSIGNEE
+    if filter.assigned_to.is_some() {
+        Some((OF_ASSIGNEE, None))
     } else if filter.created_by.is_some() {
-        OF_CREATOR
-    } else if filter.tags.is_some() {
-        OF_TAGS
-    } else if filter.blocked == Some(true) {
-        OF_BLOCKED
+        Some((OF_CREATOR, None))
+    } else if let Some(tags) = &filter.tags {
+        Some((OF_TAGS, Some(("tags", tags.clone()))))
     } else if filter.updated_since.is_some_and(|since| is_short(since, now)) {
-        OF_CHANGED
-    } else if filter.channel_id.is_some() && is_newest {
-        return NEWEST_OF_CHANNEL;
-    } else if filter.channel_id.is_some() {
-        OF_CHANNEL
-    } else if filter.category_id.is_some() {
-        OF_CATEGORY
+        Some((OF_CHANGED, None))
+    } else if filter.channel_id.is_some() && sort == Sort::default() {
+        // Its index has them in this order.
+        None
+    } else if let Some(channel) = filter.channel_id {
+        Some((OF_CHANNEL, Some(("channel_id", vec![channel.to_string()]))))
+    } else if filter.blocked == Some(true) {
+        Some((OF_BLOCKED, Some(("blocked", vec!["t".to_owned()]))))
+    } else if let Some(category) = filter.category_id {
+        Some((OF_CATEGORY, Some(("category_id", vec![category.to_string()]))))
     } else if filter.due_from.zip(filter.due_to).is_some_and(|(from, to)| is_short(from, to)) {
-        OF_DUE
+        Some((OF_DUE, None))
     } else {
-        OF_ALL
-    };
-    let key = match sort.key {
+        None
+    }
+}
+
+/// The statement that sorts what a filter leaves, unless there is none or it
+/// leaves so many that walking along the order finds a page sooner.
+async fn sorting(
+    db: &mut impl Queries,
+    filter: &TaskFilter,
+    (sort, now): (Sort, Timestamp),
+) -> Result<Option<&'static Sql>, DbError> {
+    let Some((way, rests_on)) = narrowest(filter, sort, now) else { return Ok(None) };
+    if let Some((column, values)) = rests_on
+        && walk::is_shorter(db, column, &values).await?
+    {
+        return Ok(None);
+    }
+    Ok(Some(way[place_of(sort.key)][usize::from(sort.descending)]))
+}
+
+/// Where the orders of a key stand in [`Orders`].
+pub(super) fn place_of(key: SortKey) -> usize {
+    match key {
         SortKey::CreatedAt | SortKey::Relevance => 0,
         SortKey::UpdatedAt => 1,
         SortKey::DueDate => 2,
         SortKey::Priority => 3,
         SortKey::Title => 4,
-    };
-    way[key][usize::from(sort.descending)]
+    }
 }
 
 /// Where the first page of a list begins.
@@ -283,14 +273,14 @@ pub(crate) async fn list(
     filter: &TaskFilter,
     matcher: Option<&Matcher>,
     (sort, now): (Sort, Timestamp),
-    after: Option<(String, Uuid)>,
+    after: Option<Place>,
     limit: u32,
-) -> Result<Vec<(Task, String)>, DbError> {
+) -> Result<Listed, DbError> {
     let status: Option<Vec<&str>> =
         filter.status.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
     let priority: Option<Vec<i16>> =
         filter.priority.as_ref().map(|all| all.iter().map(|priority| priority.rank()).collect());
-    let sort = if matcher.is_none() && sort == Sort::RELEVANCE { Sort::default() } else { sort };
+    let sort = if matcher.is_none() && sort == RELEVANCE { Sort::default() } else { sort };
     let (key, id) = after.unwrap_or_else(|| beginning(sort));
     let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
     let mut params: Vec<&(dyn postgres_types::ToSql + Sync)> = vec![
@@ -317,8 +307,12 @@ pub(crate) async fn list(
             params.extend_from_slice(&[&m.key, &m.second, &m.must, &m.parts, &m.words]);
             search::statement(m.way, sort)
         }
-        None => list_sql(filter, sort, now),
+        None => match sorting(db, filter, (sort, now)).await? {
+            Some(sql) => sql,
+            None => return walk::along(db, walk::walk(filter, sort), &params, limit).await,
+        },
     };
     let rows = db.rows(sql, &params).await?;
-    Ok(rows.iter().map(|row| (task(row), row.get(20))).collect())
+    let rows = rows.iter().map(|row| (task(row), row.get(20))).collect();
+    Ok(Listed { rows, beyond: None })
 }

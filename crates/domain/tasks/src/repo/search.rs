@@ -198,7 +198,11 @@ const BY_PARTS: Orders = searches!(
     "tasks",
     "t.search_text LIKE ANY ($18) AND t.search_text LIKE ANY ($19)"
 );
-const BY_STARTS: Orders = searches!("tasks.search_by_starts", "tasks", "t.search_text ~ ANY ($18)");
+const BY_STARTS: Orders = searches!(
+    "tasks.search_by_starts",
+    "tasks",
+    "(t.search_text ~ ANY ($18) OR t.search_text %> ANY ($19))"
+);
 const BY_PAIRS: Orders = searches!("tasks.search_by_pairs", "tasks", "t.search_grams @> $18");
 /// What no index knows is looked for among the newest.
 const BY_NEWEST: Orders = searches!(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{PriorityInput, StatusInput};
 use crate::due;
-use crate::filter::{Sort, TaskFilter};
+use crate::filter::{RELEVANCE, Sort, TaskFilter};
 use crate::status::{Priority, Status};
 
 /// A date-time or a date.
@@ -116,7 +116,7 @@ impl ListTasks {
     /// The order that the query asks for.
     #[must_use]
     pub fn order(&self) -> Sort {
-        let unsorted = if self.search.is_some() { Sort::RELEVANCE } else { Sort::default() };
+        let unsorted = if self.search.is_some() { RELEVANCE } else { Sort::default() };
         self.sort.as_deref().and_then(Sort::parse).unwrap_or(unsorted)
     }
 }

@@ -1,11 +1,14 @@
-//! Lists of tasks with a search, and in channels that are gone.
+//! Lists of tasks: with a search, in channels that are gone, and of so many
+//! tasks that a list is not found at one go.
 
 use sayso_access::{Actor, Role};
+use sayso_channels::ChannelId;
 use sayso_channels::model::ChannelKind;
 use sayso_kernel::Fault;
-use sayso_tasks::filter::{Sort, TaskFilter};
+use sayso_tasks::filter::{RELEVANCE, Sort, TaskFilter};
 use sayso_tasks::model::Draft;
 use sayso_tasks::service;
+use sayso_tasks::status::Status;
 
 use crate::company::{Company, titled};
 
@@ -50,7 +53,7 @@ async fn a_search_finds_words_parts_and_beginnings_and_ranks_titles_first() {
     }
     company.create(&bob, titled("Hidden boards")).await.expect("made");
 
-    let best = Sort::RELEVANCE;
+    let best = RELEVANCE;
     let found =
         async |text: &str, sort| titles(&company, &ann, &search(text), sort).await.expect("a list");
     assert_eq!(found("BOARDS", best).await, ["Order boards", "Skateboards", "Call the shop"]);
@@ -97,5 +100,89 @@ async fn what_stands_in_a_deleted_channel_is_out_of_everybodys_sight_until_it_is
     set("NULL").await;
     assert!(company.get(&ann, task).await.is_ok());
     assert_eq!((all(&everything).await.len(), all(&boards).await.len()), (1, 1));
+    company.end().await;
+}
+
+/// more tasks than one statement looks at, several times over; with the number in the
+/// title. Every second has the tag `common`, every 5,000th the tag `rare`, and
+/// the first and last 3,000 stand in the channel.
+async fn many(company: &Company, maker: &Actor, channel: Option<ChannelId>) {
+    let sql = "INSERT INTO tasks (id, channel_id, title, tags, created_by, created_at, updated_at)
+        SELECT gen_random_uuid(), CASE WHEN n <= 3000 OR n > 21000 THEN $2::uuid END,
+               lpad(n::text, 5, '0'),
+               CASE WHEN n % 2 = 0 THEN ARRAY['common'] ELSE '{}' END
+               || CASE WHEN n % 5000 = 0 THEN ARRAY['rare'] ELSE '{}' END, $1,
+               now() - make_interval(secs => n), now()
+        FROM generate_series(1, 24000) AS n";
+    let owner = company.database.owner().await;
+    owner.execute(sql, &[&maker.user_id, &channel]).await.expect("made");
+}
+
+#[tokio::test]
+async fn what_stands_far_down_an_order_is_found_on_the_first_page() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let channel = company.channel(&ann, ChannelKind::Private, &[]).await;
+    many(&company, &ann, Some(channel)).await;
+    let owner = company.database.owner().await;
+    let sql = "UPDATE tasks SET status = 'review'
+               WHERE title IN ('00001', '10000', '10001', '20000', '24000')";
+    owner.execute(sql, &[]).await.expect("changed");
+    let filter = TaskFilter { status: Some(vec![Status::Review]), ..TaskFilter::default() };
+    let expected = ["00001", "10000", "10001", "20000", "24000"].map(str::to_owned);
+    let found = async |filter: &TaskFilter, order: &str| {
+        let order = Sort::parse(order).expect("an order");
+        titles(&company, &ann, filter, order).await.expect("a list")
+    };
+
+    assert_eq!(found(&filter, "title").await, expected);
+    assert_eq!(found(&filter, "-createdAt").await, expected);
+    let downwards: Vec<String> = expected.iter().rev().cloned().collect();
+    assert_eq!(found(&filter, "-title").await, downwards);
+    assert_eq!(found(&filter, "createdAt").await, downwards);
+    let of_channel = TaskFilter { channel_id: Some(channel), ..filter };
+    assert_eq!(found(&of_channel, "-createdAt").await, ["00001", "24000"]);
+    company.end().await;
+}
+
+#[tokio::test]
+async fn a_list_is_the_same_whether_its_filter_is_sorted_or_its_order_walked() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let channel = company.channel(&ann, ChannelKind::Private, &[]).await;
+    many(&company, &ann, Some(channel)).await;
+    let page = async |filter: &TaskFilter, order: &str| {
+        let (ctx, mut db) = (company.stage.as_actor(&ann), company.database.db().read());
+        let order = Sort::parse(order).expect("an order");
+        let page = service::list(&mut db, &ctx, filter, order, None, 100).await.expect("a page");
+        page.items.into_iter().map(|task| task.title).collect::<Vec<_>>()
+    };
+    let tagged = |tags: &[&str]| TaskFilter {
+        tags: Some(tags.iter().map(|tag| (*tag).to_owned()).collect()),
+        ..TaskFilter::default()
+    };
+    let filters = [
+        tagged(&["common"]),
+        tagged(&["rare"]),
+        tagged(&["common", "rare"]),
+        TaskFilter { channel_id: Some(channel), ..TaskFilter::default() },
+    ];
+    let pages = async || {
+        let mut pages = Vec::new();
+        for filter in &filters {
+            for order in ["title", "-title", "createdAt", "-priority"] {
+                pages.push(page(filter, order).await);
+            }
+        }
+        pages
+    };
+    // As long as the planner knows nothing, every filter is taken for a rare one.
+    let sorted = pages().await;
+    company.database.owner().await.batch_execute("ANALYZE tasks").await.expect("told");
+
+    assert_eq!(pages().await, sorted);
+    assert_eq!((sorted[0].len(), &*sorted[0][0]), (100, "00002"));
+    assert_eq!(sorted[4], ["05000", "10000", "15000", "20000"]);
+    assert_eq!(sorted[13][0], "24000");
     company.end().await;
 }

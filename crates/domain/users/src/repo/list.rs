@@ -89,7 +89,7 @@ macro_rules! list {
                   AND ($3::boolean IS NULL OR (u.active AND u.deleted_at IS NULL) = $3)
                   AND ($4::uuid IS NULL OR u.manager_id = $4)
                   AND ($5::uuid[] IS NULL OR u.id = ANY ($5))
-                  AND ($6::text IS NULL OR strpos(u.search_text, search_fold($6)) > 0)
+                  AND ($6::text IS NULL OR strpos(u.search_text, (SELECT search_fold($6))) > 0)
                   AND ",
                 seen!(),
                 " AND (",

@@ -21,6 +21,7 @@ macro_rules! sized {
 }
 
 mod around;
+mod entry;
 
 /// A part of the work, in words, and what does it. Its parameters are always
 /// the same four: people, channels, how many rows, and the present time.
@@ -349,8 +350,15 @@ pub(crate) const STEPS: &[Step] = &[
     step("comments", &around::COMMENTS, Count::None),
     step("history", &around::HISTORY, Count::None),
     step("notifications", &around::NOTIFICATIONS, Count::None),
-    step("sessions", &around::SESSIONS, Count::None),
     step("revisions", &around::REVISIONS, Count::None),
+    step("reactions", &around::REACTIONS, Count::None),
+    step("threads", &around::THREADS, Count::None),
+    step("trash", &around::TRASH, Count::None),
+    step("sessions", &entry::SESSIONS, Count::None),
+    step("grants", &entry::GRANTS, Count::None),
+    step("second factors", &entry::SECOND_FACTORS, Count::None),
+    step("invitations", &entry::INVITATIONS, Count::None),
+    step("tokens", &entry::TOKENS, Count::None),
     step("putting indexes back", &PUT_BACK, Count::None),
 ];
 

@@ -10,6 +10,8 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::params::Params;
 
+/// How often an item of a list is drawn that is in it already.
+const DRAWS_MAX: usize = 8;
 /// Rows of a pool at the most.
 const POOL_MAX: usize = 20_000;
 
@@ -121,11 +123,23 @@ impl Draw<'_> {
         };
         let mut items = Vec::new();
         for _ in 0..count {
-            self.places.clear();
-            let item = self.plain(word).unwrap_or_default();
-            items.push(format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")));
+            let mut item = self.item(word);
+            // Nobody stands in a list twice, unless the word is but one text.
+            for _ in 0..DRAWS_MAX {
+                if !items.contains(&item) || word.starts_with('=') {
+                    break;
+                }
+                item = self.item(word);
+            }
+            items.push(item);
         }
         format!("{{{}}}", items.join(","))
+    }
+
+    fn item(&mut self, word: &str) -> String {
+        self.places.clear();
+        let item = self.plain(word).unwrap_or_default();
+        format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))
     }
 
     fn plain(&mut self, word: &str) -> Option<String> {

@@ -1,5 +1,5 @@
 //! Rows around the large tables of a company of any size: categories, what is
-//! said about tasks, what they wait for, who was told, and who is signed in.
+//! said about tasks, what they wait for, who was told, and what is in the trash.
 //!
 //! They are derived from the rows that are there already: a row's number is
 //! read back from its id, of which only the time depends on when it is made.
@@ -102,33 +102,91 @@ pub(super) const NOTIFICATIONS: Sql = Sql::new(
     ),
 );
 
-/// Two a person, each with a chain of two refresh tokens that nobody holds.
-pub(super) const SESSIONS: Sql = Sql::new(
-    "scale.sessions",
-    sized!(
-        ", made AS (
-             INSERT INTO sessions (id, user_id, device_name, created_at, last_used_at, expires_at)
-             SELECT pg_temp.id(s.now - interval '5 days', p.n * 2 + k, 67), p.id,
-                    (ARRAY['Phone','Laptop'])[k + 1], s.now - interval '5 days',
-                    s.now - interval '1 hour', s.now + interval '25 days'
-             FROM size s, scale_people p, generate_series(0, 1) AS k
-             RETURNING id, created_at
-         )
-         INSERT INTO refresh_tokens (hash, session_id, generation, issued_at, expires_at,
-                                     replaced_at, used_at, device)
-         SELECT sha256(uuid_send(m.id) || int4send(g)), m.id, g, m.created_at,
-                m.created_at + interval '7 days',
-                CASE WHEN g = 1 THEN m.created_at + interval '1 day' END, m.created_at, ''
-         FROM made m CROSS JOIN size s CROSS JOIN generate_series(1, 2) AS g"
-    ),
-);
-
-/// One message in fifty was edited.
+/// One message in fifty was edited once.
 pub(super) const REVISIONS: Sql = Sql::new(
     "scale.revisions",
     sized!(
-        "INSERT INTO message_revisions (message_id, version, content, replaced_at)
-         SELECT m.id, 1, 'Nothing urgent', m.created_at + interval '1 minute'
-         FROM messages m CROSS JOIN size s WHERE pg_temp.n(m.id) % 50 = 0"
+        ", edited AS (
+             UPDATE messages m SET version = 2, revision = 2,
+                                   edited_at = m.created_at + interval '1 minute'
+             FROM size WHERE pg_temp.n(m.id) % 50 = 0
+             RETURNING m.id, m.edited_at
+         )
+         INSERT INTO message_revisions (message_id, version, content, replaced_at)
+         SELECT id, 1, 'Nothing urgent', edited_at FROM edited"
+    ),
+);
+
+/// One message in twenty pleased somebody: up to nine who said something there.
+pub(super) const REACTIONS: Sql = Sql::new(
+    "scale.reactions",
+    sized!(
+        ", made AS (
+             INSERT INTO message_reactions (message_id, emoji, user_id, created_at)
+             SELECT m.id, (ARRAY['👍','🎉','❤️','👀'])[1 + pg_temp.h(m.n + k, 70) % 4], p.id,
+                    m.created_at + make_interval(mins => k::int)
+             FROM (SELECT id, created_at, pg_temp.n(id) AS n FROM messages) m
+             CROSS JOIN size s
+             CROSS JOIN LATERAL generate_series(0, pg_temp.h(m.n, 71) % 9) AS k
+             JOIN scale_people p ON p.n = (pg_temp.h(m.n, 72) + k) % s.people + 1
+             WHERE m.n % 20 = 3
+             RETURNING *
+         )
+         UPDATE messages m SET reactions = r.shown, revision = m.revision + 1
+         FROM (SELECT message_id, jsonb_agg(jsonb_build_object(
+                          'emoji', emoji, 'count', count, 'userIds', users) ORDER BY since, emoji)
+                          AS shown
+               FROM (SELECT message_id, emoji, count(*) AS count, min(created_at) AS since,
+                            to_jsonb(array_agg(user_id ORDER BY created_at, user_id)) AS users
+                     FROM made GROUP BY message_id, emoji) e
+               GROUP BY message_id) r
+         WHERE m.id = r.message_id"
+    ),
+);
+
+/// What a head shows of its answers; half of those who answered have read on.
+pub(super) const THREADS: Sql = Sql::new(
+    "scale.threads",
+    sized!(
+        ", answers AS MATERIALIZED (
+             SELECT m.thread_id, m.id, m.sender_id, m.created_at, pg_temp.n(m.id) AS n
+             FROM messages m CROSS JOIN size WHERE m.thread_id IS NOT NULL
+         ), reads AS (
+             INSERT INTO thread_reads (thread_id, user_id, last_read_message_id, last_read_at)
+             SELECT DISTINCT ON (thread_id, sender_id) thread_id, sender_id, id, created_at
+             FROM answers WHERE n % 20 = 0 ORDER BY thread_id, sender_id, created_at DESC
+         )
+         UPDATE messages m SET reply_count = a.count, last_reply_at = a.last
+         FROM (SELECT thread_id, count(*) AS count, max(created_at) AS last FROM answers
+               GROUP BY thread_id) a
+         WHERE m.id = a.thread_id"
+    ),
+);
+
+/// One task and one message in two hundred are in the trash, and one channel in
+/// forty with all that stands in it: some for longer than they are kept.
+pub(super) const TRASH: Sql = Sql::new(
+    "scale.trash",
+    sized!(
+        ", of_channels AS (
+             UPDATE channels c
+             SET deleted_at = s.now - make_interval(days => 20 + (k.n % 30)::int),
+                 version = c.version + 1, revision = c.revision + 1
+             FROM scale_channels k CROSS JOIN size s
+             WHERE c.id = k.id AND k.n % 40 = 39
+         ), of_tasks AS (
+             UPDATE tasks t SET deleted_at = s.now - make_interval(mins => (x.n % 86400)::int),
+                                version = t.version + 1, revision = t.revision + 1
+             FROM (SELECT id, pg_temp.n(id) AS n FROM tasks) x CROSS JOIN size s
+             WHERE t.id = x.id AND x.n % 200 = 7
+         ), of_comments AS (
+             UPDATE task_comments c SET deleted_at = s.now - make_interval(mins => (x.n % 86400)::int)
+             FROM (SELECT id, pg_temp.n(id) AS n FROM task_comments) x CROSS JOIN size s
+             WHERE c.id = x.id AND x.n % 200 = 7
+         )
+         UPDATE messages m SET deleted_at = s.now - make_interval(mins => (x.n % 86400)::int),
+                               version = m.version + 1, revision = m.revision + 1
+         FROM (SELECT id, pg_temp.n(id) AS n FROM messages) x CROSS JOIN size s
+         WHERE m.id = x.id AND x.n % 200 = 7"
     ),
 );

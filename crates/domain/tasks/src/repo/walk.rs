@@ -1,0 +1,229 @@
+//! Lists that walk along an index in the order of the list, passing over what
+//! does not fit.
+//!
+//! How far it is to a full page nobody knows beforehand: what is asked for may
+//! be rare, or stand at the other end. So a statement goes one stride and says
+//! where it stopped, and as many follow as it takes; none of them is long, and
+//! others come between.
+
+use postgres_types::ToSql;
+use sayso_db::{DbError, Queries, Sql};
+use sayso_kernel::page;
+
+use super::list::{Listed, Orders, Place, fits, orders, place_of};
+use super::{columns, in_sight, reports, task};
+use crate::filter::{Sort, TaskFilter};
+
+/// Strides for one page. What stands further is left for the next one, and the
+/// page may be short, or empty, and yet not the last.
+const STRIDES_MAX: usize = 400;
+
+/// What fits among the next 5,000 tasks, which are few enough to be looked at
+/// in some milliseconds. It ends early when the page is full.
+macro_rules! stride {
+    ($name:expr, $filter:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
+        Sql::new(
+            $name,
+            concat!(
+                "WITH ",
+                reports!(),
+                " SELECT ",
+                columns!(),
+                ", t.order_key::text
+                 FROM (SELECT t.*, ",
+                $key,
+                " AS order_key FROM tasks t WHERE t.deleted_at IS NULL",
+                $filter,
+                " AND (",
+                $key,
+                ", t.id) ",
+                $compare,
+                " ($14::text::",
+                $type,
+                ", $15::uuid) ORDER BY ",
+                $key,
+                " ",
+                $order,
+                ", t.id ",
+                $order,
+                " LIMIT 5000) t
+                 WHERE ",
+                fits!(),
+                " ORDER BY t.order_key ",
+                $order,
+                ", t.id ",
+                $order,
+                " LIMIT $16"
+            ),
+        )
+    };
+}
+
+/// Where the stride from `$1` and `$2` on ends, unless the list does before; in
+/// the channel `$3`, where it is one of a channel. Only who found too little
+/// asks.
+macro_rules! end {
+    ($name:expr, $filter:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
+        Sql::new(
+            $name,
+            concat!(
+                "SELECT (",
+                $key,
+                ")::text, t.id FROM tasks t WHERE t.deleted_at IS NULL",
+                $filter,
+                " AND (",
+                $key,
+                ", t.id) ",
+                $compare,
+                " ($1::text::",
+                $type,
+                ", $2::uuid) ORDER BY ",
+                $key,
+                " ",
+                $order,
+                ", t.id ",
+                $order,
+                " LIMIT 1 OFFSET 4999"
+            ),
+        )
+    };
+}
+
+const ALL: Orders = orders!(stride, "tasks.list", "");
+const ENDS: Orders = orders!(end, "tasks.stride", "");
+
+/// The newest tasks of a channel stand in its index in the order of the list.
+const NEWEST_OF_CHANNEL: &Sql = &stride!(
+    "tasks.list_newest_of_channel",
+    " AND t.channel_id = $7",
+    "t.created_at",
+    "timestamptz",
+    "DESC",
+    "<"
+);
+const END_OF_CHANNEL: &Sql = &end!(
+    "tasks.stride_newest_of_channel",
+    " AND t.channel_id = $3",
+    "t.created_at",
+    "timestamptz",
+    "DESC",
+    "<"
+);
+
+/// How much of the table has the value, by what the planner knows of it (of
+/// several the rarest, for all must be there), and how large the table is. A
+/// value that the planner has not noticed is rare.
+const SHARE: Sql = Sql::new(
+    "tasks.share",
+    "SELECT c.reltuples::float8, coalesce((
+         SELECT min(coalesce(known.share, 0)) FROM unnest($2::text[]) AS asked (value)
+         LEFT JOIN (
+             SELECT k.value, k.share FROM pg_stats s
+             CROSS JOIN LATERAL unnest(
+                 coalesce(s.most_common_elems, s.most_common_vals)::text::text[],
+                 coalesce(s.most_common_elem_freqs, s.most_common_freqs)) AS k (value, share)
+             WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname
+               AND s.attname = $1) known ON known.value = asked.value), 0)::float8
+     FROM pg_class c WHERE c.oid = to_regclass('tasks')",
+);
+
+/// The statements of this file.
+pub(super) fn all() -> Vec<&'static Sql> {
+    let rest = [NEWEST_OF_CHANNEL, END_OF_CHANNEL, &SHARE];
+    ALL.into_iter().chain(ENDS).flatten().chain(rest).collect()
+}
+
+/// Whether walking finds a page sooner than sorting all that has the values.
+/// Of n tasks of which a share s fits, a page of p is found after p / s looks,
+/// and there are s * n to be sorted.
+pub(super) async fn is_shorter(
+    db: &mut impl Queries,
+    column: &str,
+    values: &[String],
+) -> Result<bool, DbError> {
+    let row = db.row(&SHARE, &[&column, &values]).await?;
+    let (rows, share) = row.map_or((0.0, 0.0), |row| (row.get::<_, f64>(0), row.get::<_, f64>(1)));
+    Ok(share * share * rows > f64::from(page::LIMIT_MAX))
+}
+
+/// A way along an order.
+pub(super) struct Walk {
+    stride: &'static Sql,
+    end: &'static Sql,
+    is_of_channel: bool,
+}
+
+/// The way along the order of a list.
+pub(super) fn walk(filter: &TaskFilter, sort: Sort) -> Walk {
+    if filter.channel_id.is_some() && sort == Sort::default() {
+        return Walk { stride: NEWEST_OF_CHANNEL, end: END_OF_CHANNEL, is_of_channel: true };
+    }
+    let [stride, end] =
+        [ALL, ENDS].map(|orders| orders[place_of(sort.key)][usize::from(sort.descending)]);
+    Walk { stride, end, is_of_channel: false }
+}
+
+/// Strides until there are `limit` tasks, from the place that the parameters
+/// of a list name.
+pub(super) async fn along(
+    db: &mut impl Queries,
+    walk: Walk,
+    params: &[&(dyn ToSql + Sync)],
+    limit: i64,
+) -> Result<Listed, DbError> {
+    let (mut found, mut from) = (Vec::new(), None::<Place>);
+    for _ in 0..STRIDES_MAX {
+        let wanted = limit - i64::try_from(found.len()).unwrap_or(limit);
+        let mut params = params.to_vec();
+        if let Some((key, id)) = &from {
+            (params[13], params[14]) = (key, id);
+        }
+        params[15] = &wanted;
+        let rows = db.rows(walk.stride, &params).await?;
+        found.extend(rows.iter().map(|row| (task(row), row.get(20))));
+        if i64::try_from(rows.len()).is_ok_and(|count| count == wanted) {
+            return Ok(Listed { rows: found, beyond: None });
+        }
+        let place = [params[13], params[14], params[6]];
+        let place = if walk.is_of_channel { &place[..] } else { &place[..2] };
+        let Some(row) = db.row(walk.end, place).await? else {
+            return Ok(Listed { rows: found, beyond: None });
+        };
+        from = Some((row.get(0), row.get(1)));
+    }
+    Ok(Listed { rows: found, beyond: from })
+}
+
+#[cfg(test)]
+mod tests {
+    use sayso_testkit::TestDatabase;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn walking_is_shorter_for_what_many_have_once_the_planner_knows() {
+        let database = TestDatabase::new().await;
+        let client = database.superuser().await;
+        let made = "SET session_replication_role = replica;
+            INSERT INTO tasks (id, title, tags, blocked, created_by, created_at, updated_at)
+            SELECT gen_random_uuid(), 'x', CASE WHEN n % 4 = 0 THEN '{many}'::text[]
+                   WHEN n % 100 = 1 THEN '{some}' WHEN n = 3 THEN '{one}' ELSE '{}' END,
+                   n % 3 = 0, gen_random_uuid(), now(), now()
+            FROM generate_series(1, 4000) AS n";
+        client.batch_execute(made).await.expect("made");
+        let mut db = database.db().read();
+        let mut asked = async |column: &str, values: &[&str]| {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            is_shorter(&mut db, column, &values).await.expect("asked")
+        };
+
+        assert!(!asked("tags", &["many"]).await);
+        client.batch_execute("ANALYZE tasks").await.expect("told");
+        assert!(asked("tags", &["many"]).await);
+        assert!(asked("blocked", &["t"]).await);
+        for rare in [&["some"][..], &["one"], &["nowhere"], &["many", "some"], &["many", "nowhere"]]
+        {
+            assert!(!asked("tags", rare).await, "{rare:?}");
+        }
+    }
+}
