@@ -3,11 +3,14 @@
 
 mod accounts;
 mod attacks;
+mod elsewhere;
+mod figures;
 mod house;
 mod http_door;
 mod logins;
 mod people;
 mod people_door;
+mod programs;
 mod refreshes;
 mod refusals;
 mod remembering;
