@@ -16,3 +16,4 @@ mod refusals;
 mod remembering;
 mod rights;
 mod stage;
+mod vectors;
