@@ -11,9 +11,9 @@ use crate::company::Company;
 const PASSWORD: &str = "correct horse battery staple";
 const LOGINS: usize = 200;
 /// Who may be hashed for at once, or wait for it.
-const PLACES: usize = 1 + 15;
+const PLACES: usize = 1 + 7;
 /// What others ask meanwhile: more than there are hashes to wait for.
-const QUESTIONS: usize = 60;
+const QUESTIONS: usize = 40;
 
 fn is_login_or_told_to_wait(reply: &Reply) -> bool {
     match reply.status.as_u16() {
@@ -24,14 +24,14 @@ fn is_login_or_told_to_wait(reply: &Reply) -> bool {
 }
 
 /// Counted, not timed: if hashing held up the threads that serve, or questions
-/// waited in its queue, no sixty questions would be answered one after the other
-/// before sixteen hashes are done.
+/// waited in its queue, no forty questions would be answered one after the other
+/// before eight hashes are done.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_logins_at_once_leave_others_served_and_what_is_too_much_is_told_to_wait() {
     let database = TestDatabase::new().await;
     let setup = ProcessSetup::on(&database)
         .env("SAYSO_AUTH__HASH_THREADS_MAX", "1")
-        .env("SAYSO_AUTH__HASH_QUEUE_MAX", "15");
+        .env("SAYSO_AUTH__HASH_QUEUE_MAX", "7");
     let mut company = Company::found(setup).await;
     company.server.set("SAYSO_AUTH__BCRYPT_COST", "10");
     company.server.restart().await;
