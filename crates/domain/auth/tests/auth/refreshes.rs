@@ -87,7 +87,7 @@ async fn of_many_parallel_refreshes_all_get_the_same_token_and_one_chain_goes_on
     let first = stage.ann().await;
     let mut token = first.refresh.expose().clone();
 
-    for round in 0..80 {
+    for round in 0..35 {
         let count = if round < 20 { 20 } else { [2, 3, 50][round % 3] };
         let results = all_at_once(&stage, &token, count).await;
 
