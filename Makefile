@@ -1,5 +1,5 @@
 # Every task of the project, each a few lines over cargo and scripts/.
-.PHONY: run test lint fmt golden faults plans ci
+.PHONY: run test lint fmt golden faults plans figures ci
 
 # The whole product on one machine, with a demo company.
 run:
@@ -26,15 +26,20 @@ fmt:
 	cargo fmt --all
 
 # The reviewed outputs in golden/, written anew; plans of statements come from a
-# PostgreSQL of their own.
+# PostgreSQL of their own, the matrix of rights from a server that is called.
 golden:
 	cargo xtask golden
 	scripts/plans golden
+	scripts/matrix
 
 # How long every statement takes in a company of 1,000,000 tasks, 5,000,000
 # messages, 10,000 people and 2,000 channels; the table goes into docs/plans.md.
 plans:
 	scripts/plans
+
+# What authentication costs, of an optimised build.
+figures:
+	scripts/figures
 
 # What must be green before a change is merged.
 ci:

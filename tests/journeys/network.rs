@@ -155,3 +155,57 @@ async fn a_foreign_page_gets_no_socket_and_the_pages_of_the_server_load_nothing_
         Some("text/css; charset=utf-8")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_elsewhere_metrics_are_for_the_ceo_and_for_programs_that_may_look() {
+    let (company, _database) = limited(&[]).await;
+    let from_elsewhere = async |who: &Client, path: &str| {
+        // Whatever a proxy passes on does not come from this machine.
+        let request = who.request(Method::GET, path).header("x-forwarded-for", "198.51.100.7");
+        read(request).await.unwrap()
+    };
+    let seen = company.ceo.login["user"]["createdAt"].as_str().unwrap();
+    let ends: sayso_kernel::Timestamp = seen.parse().unwrap();
+    let ends = (ends + std::time::Duration::from_secs(86_400)).to_string();
+    let program = async |of: &Client, scope: &str| {
+        let body = json!({ "name": "Watch", "scopes": [scope], "expiresAt": ends });
+        let made = of.post("/api/tokens", body).await.expect(201);
+        let mut program = of.clone();
+        program.login = json!({ "accessToken": made["token"] });
+        program
+    };
+    let nobody = Client::anonymous(&company.server.url());
+    let watch = program(&company.ceo, "ops.read").await;
+    for (who, status) in [
+        (&nobody, 403),
+        (&company.ann, 403),
+        (&company.ceo, 200),
+        (&watch, 200),
+        (&program(&company.ceo, "read").await, 403),
+        (&program(&company.ann, "ops.read").await, 403),
+    ] {
+        let answer = from_elsewhere(who, "/metrics").await;
+        assert_eq!(answer.status.as_u16(), status, "{}", who.login);
+    }
+    let ready = "/health/ready";
+    assert!(from_elsewhere(&watch, ready).await.body["checks"].is_object());
+    assert!(from_elsewhere(&nobody, ready).await.body["checks"].is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_an_address_opens_nothing() {
+    let (company, _database) = limited(&[]).await;
+    let nobody = Client::anonymous(&company.server.url());
+    let token = company.ann.login["accessToken"].as_str().unwrap();
+    for name in ["token", "access_token", "accessToken", "authorization"] {
+        let answer = nobody.get(&format!("/api/auth/me?{name}={token}")).await;
+        assert_eq!(answer.code(), "auth.token_missing", "{name}: {}", answer.text);
+        let path = format!("/socket.io/?EIO=4&transport=polling&{name}={token}");
+        let opened = nobody.get(&path).await;
+        let sid = opened.text.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let path = format!("{path}&sid={}", sid.unwrap());
+        read(nobody.request(Method::POST, &path).body("40")).await.unwrap();
+        let told = nobody.get(&path).await;
+        assert!(told.text.contains("auth.token_missing"), "{name}: {}", told.text);
+    }
+}

@@ -3,10 +3,13 @@
 //! is out everywhere.
 
 use reqwest::Method;
-use sayso_testkit::{Connect, ProcessSetup, Sockets, TestDatabase, read};
-use serde_json::json;
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, read, until};
+use serde_json::{Value, json};
 
 use crate::company::{Company, open_channel};
+use crate::wire::PROMPTLY;
+
+const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::test]
 async fn a_person_is_promoted_trusted_told_why_and_in_the_end_put_out() {
@@ -80,4 +83,40 @@ async fn everybody_is_told_whether_they_may_and_by_which_rule() {
         let refused = ann.get(&format!("/api/auth/explain?{query}")).await;
         assert_eq!(refused.status.as_u16(), 422, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_stolen_token_that_comes_back_closes_the_sockets_once_and_its_person_is_told() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let Company { ceo, ann, .. } = &company;
+    let sockets = Sockets::start();
+    let connect = Connect { id: "ann", person: ann, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
+    let refresh =
+        async |token: &Value| ann.post("/api/auth/refresh", json!({ "refreshToken": token })).await;
+    let stolen = &ann.login["refreshToken"];
+    let one = refresh(stolen).await.expect(200);
+    let two = refresh(&one["refreshToken"]).await.expect(200);
+    let mut now = ann.clone();
+    now.login = two.clone();
+    now.get("/api/auth/me").await.expect(200);
+
+    for _ in 0..3 {
+        assert_eq!(refresh(stolen).await.code(), "auth.session_revoked");
+    }
+
+    let closed = sockets.until_heard("ann", "session.closed").await.payload;
+    assert_eq!(closed, json!({ "code": "auth.session_revoked", "reconnect": false }));
+    assert_eq!(now.get("/api/auth/me").await.code(), "auth.session_revoked");
+    assert_eq!(refresh(&two["refreshToken"]).await.code(), "auth.session_revoked");
+    let again = Client::login(ann.base(), "ann@example.com", PASSWORD).await;
+    let told = until("Ann to be told", PROMPTLY, async || {
+        let page = again.get("/api/notifications?type=security").await.expect(200);
+        page["items"].get(0).cloned()
+    });
+    let title = told.await["title"].clone();
+    assert_eq!(title, "A session of yours was ended: its token was used twice");
+    let audit = ceo.get("/api/audit?action=auth.refresh_reuse").await.expect(200);
+    assert_eq!(audit["items"].as_array().map(Vec::len), Some(1), "{audit}");
 }

@@ -14,6 +14,7 @@ mod http;
 mod migrations;
 mod model;
 mod names;
+mod promises;
 mod rooms;
 mod size;
 mod sockets;
@@ -58,6 +59,7 @@ const CHECKS: &[Check] = &[
     migrations::check,
     model::check,
     names::check,
+    promises::check,
     rooms::check_files,
     rooms::check_lib,
     size::check_length,

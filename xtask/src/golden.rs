@@ -9,8 +9,8 @@ use std::process::{self, Command};
 use anyhow::{Context, Result, bail, ensure};
 
 /// What other tests write into `golden/`: statement plans and costs need a
-/// filled database.
-const OTHERS: [&str; 3] = ["README.md", "costs.txt", "plans"];
+/// filled database, the matrix of rights a server that is called.
+const OTHERS: [&str; 4] = ["README.md", "authz-matrix.txt", "costs.txt", "plans"];
 
 /// The part of what the binary writes that does not stand in `golden/`: pages
 /// for people, in the folder of the same name beside it.

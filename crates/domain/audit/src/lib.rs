@@ -2,8 +2,9 @@
 //! what, when, from where.
 //!
 //! Tables: `audit_log`, which the sequencer appends to and nobody changes; here
-//! it is read. Events: none. Neighbours: below all of the domain, since every
-//! other crate leaves its traces here and needs nothing back.
+//! it is read, and that it was read is written down. Events: none that clients
+//! hear. Neighbours: below all of the domain, since every other crate leaves its
+//! traces here and needs nothing back.
 
 pub mod error;
 pub mod events;

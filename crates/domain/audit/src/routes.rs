@@ -49,12 +49,11 @@ async fn list_audit(
 ) -> Result<Response, Problem> {
     let (filter, cursor, limit) = query.into_parts();
     if wants_lines(&headers) {
-        let export = service::export(&app.db, &ctx, filter, (cursor.as_deref(), limit))?;
+        let export = service::export(&app.db, &ctx, filter, (cursor.as_deref(), limit)).await?;
         return Ok(by_lines(export));
     }
     let limit = limit.unwrap_or(LIMIT_DEFAULT);
-    let mut db = app.db.read();
-    let page = service::list(&mut db, &ctx, &filter, cursor.as_deref(), limit).await?;
+    let page = service::list(&app.db, &ctx, &filter, (cursor.as_deref(), limit)).await?;
     Ok(Reply::page(page.map(EntryView::from)).with_header(VARY, VARIES).into_response())
 }
 

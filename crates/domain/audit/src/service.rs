@@ -1,12 +1,12 @@
 //! What one can ask the audit. Every door calls these functions.
 
 use sayso_access::Ctx;
-use sayso_db::{Db, Queries};
+use sayso_db::{Db, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::page::{self, Page};
 
 use crate::model::{Entry, Filter};
-use crate::{policy, repo};
+use crate::{events, policy, repo};
 
 /// Entries that an export reads at once.
 const EXPORT_PAGE: u32 = 500;
@@ -24,20 +24,33 @@ fn after(filter: &Filter, cursor: Option<&str>) -> Result<Option<i64>, Fault> {
 
 /// A page of the audit, the newest first.
 ///
+/// Audit: `audit.read`, before anything is shown: what cannot be noted is not
+/// answered.
+///
 /// # Errors
 /// 403 for whoever may not read it; 422 for a foreign cursor.
 pub async fn list(
-    db: &mut impl Queries,
+    db: &Db,
     ctx: &Ctx,
     filter: &Filter,
-    cursor: Option<&str>,
-    limit: u32,
+    (cursor, limit): (Option<&str>, u32),
 ) -> Result<Page<Entry>, Fault> {
     policy::read(ctx).require()?;
     let before = after(filter, cursor)?;
     let limit = limit.min(page::LIMIT_MAX);
-    let entries = repo::list(db, filter, before, i64::from(limit) + 1).await?;
+    let entries = repo::list(&mut db.read(), filter, before, i64::from(limit) + 1).await?;
+    note(db, ctx, filter, false).await?;
     Ok(Page::of(entries, limit, &question(filter), |entry| entry.seq))
+}
+
+/// Every reading is noted, page by page: whoever reads the audit answers for it.
+async fn note(db: &Db, ctx: &Ctx, filter: &Filter, is_export: bool) -> Result<(), Fault> {
+    let filter = filter.clone();
+    let work = async move |tx: &mut Tx, _: &Ctx| {
+        tx.emit(events::read(&filter, is_export));
+        Ok(())
+    };
+    db.transaction(ctx, work).await
 }
 
 /// All of the audit that fits, read page by page as it is taken.
@@ -52,9 +65,11 @@ pub struct Export {
 
 /// Begins an export of `limit` entries at the most.
 ///
+/// Audit: `audit.read`, once.
+///
 /// # Errors
 /// As [`list`].
-pub fn export(
+pub async fn export(
     db: &Db,
     ctx: &Ctx,
     filter: Filter,
@@ -62,6 +77,7 @@ pub fn export(
 ) -> Result<Export, Fault> {
     policy::read(ctx).require()?;
     let before = after(&filter, cursor)?;
+    note(db, ctx, &filter, true).await?;
     let left = limit.unwrap_or(EXPORT_MAX).min(EXPORT_MAX);
     Ok(Export { db: db.clone(), filter, before, left, is_done: false })
 }

@@ -3,6 +3,7 @@
 
 use sayso_access::{SessionId, UserId};
 use sayso_db::{Effect, Fact, FactKind};
+use sayso_users::events::ACCESS_CHANGED;
 use serde_json::json;
 
 use crate::api_token::NewToken;
@@ -248,10 +249,12 @@ pub fn second_factor_enabled(user: UserId) -> Fact {
     Fact::audit_only(&SECOND_FACTOR_ENABLED).about("user", user.0)
 }
 
-/// A second factor is gone.
+/// A second factor is gone. The person's sockets come back, as somebody who may
+/// lack what their role asks for.
 #[must_use]
 pub fn second_factor_disabled(user: UserId) -> Fact {
-    Fact::audit_only(&SECOND_FACTOR_DISABLED).about("user", user.0)
+    let renewed = Effect::Reconnect { user, code: ACCESS_CHANGED.to_owned() };
+    Fact::audit_only(&SECOND_FACTOR_DISABLED).about("user", user.0).effect(renewed)
 }
 
 /// A recovery code was spent; so many are left.

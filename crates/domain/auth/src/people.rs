@@ -9,6 +9,9 @@ use sayso_users::{User, standing};
 
 use crate::{events, repo};
 
+/// What the tokens of an erased person are called.
+const ERASED_NAME: &str = "Erased token";
+
 /// Keeps a person out: every session and API token of theirs ends, with its
 /// sockets.
 ///
@@ -42,8 +45,9 @@ pub async fn delete_in(
     shut_out(tx, ctx, id, "deleted").await
 }
 
-/// Erases a deleted person, and what is kept of the devices they came with.
-/// `false` when that was done before.
+/// Erases a deleted person, and all that the door kept of them: the devices they
+/// came with, who they are elsewhere, their second factor, a reset that was
+/// started, the names of their tokens. `false` when that was done before.
 ///
 /// Event and audit: `user.erased`.
 ///
@@ -52,6 +56,10 @@ pub async fn delete_in(
 pub async fn erase_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<bool, Fault> {
     let is_erased = standing::erase_in(tx, ctx, id).await?;
     repo::forget_devices(tx, id).await?;
+    repo::external::forget(tx, id).await?;
+    repo::second_factor::delete(tx, id).await?;
+    repo::reset::forget(tx, id).await?;
+    repo::api_token::forget_names(tx, id, ERASED_NAME).await?;
     Ok(is_erased)
 }
 

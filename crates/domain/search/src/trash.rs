@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sayso_access::{Ctx, Grant, Permission, Role, by_role};
+use sayso_access::{Ctx, Grant, Permission};
 use sayso_db::{Db, Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::page::{self, Page};
@@ -58,14 +58,15 @@ impl TrashKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// Whether a person of `role` may bring any of the kind back. Of tasks,
-    /// messages and channels it depends on the thing, and the query decides.
+    /// Whether whoever acts may bring any of the kind back, by their role and by
+    /// what they were granted or denied. Of tasks, messages and channels it
+    /// depends on the thing, and the query decides.
     #[must_use]
-    pub fn is_open_to(self, role: Role) -> bool {
+    pub fn is_open_to(self, ctx: &Ctx) -> bool {
         match self {
             Self::Task | Self::Message | Self::Channel => true,
-            Self::Category => by_role(role, Permission::CategoryManage) == Grant::Yes,
-            Self::User => role == Role::Ceo,
+            Self::Category => ctx.granted(Permission::CategoryManage) == Grant::Yes,
+            Self::User => ctx.granted(Permission::UserDelete) == Grant::Yes,
         }
     }
 }
@@ -100,7 +101,7 @@ pub async fn list(
     let actor = ctx.require_actor()?;
     let question = format!("trash {kinds:?}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
-    let open = kinds.iter().copied().filter(|kind| kind.is_open_to(actor.role));
+    let open = kinds.iter().copied().filter(|kind| kind.is_open_to(ctx));
     let open: Vec<&str> = open.map(TrashKind::as_str).collect();
     let since = ctx.now() - kept;
     let mut rows = repo::list_trash(db, actor, &open, since, after, limit).await?;
@@ -176,17 +177,54 @@ pub async fn purge(db: &Db, ctx: &Ctx, kept: Duration) -> Result<Purged, Fault> 
 
 #[cfg(test)]
 mod tests {
+    use sayso_access::{Actor, Given, Givens, Role, SessionId, UserId, Via};
+    use sayso_kernel::{Clock, Random};
+
     use super::*;
+
+    fn somebody(role: Role, given: &[(Permission, bool)]) -> Ctx {
+        let given = given.iter().map(|(permission, is_granted)| Given {
+            permission: *permission,
+            is_granted: *is_granted,
+            expires_at: None,
+        });
+        let actor = Actor {
+            user_id: UserId(Uuid::nil()),
+            session_id: SessionId(Uuid::nil()),
+            role,
+            time_zone: "UTC".into(),
+            givens: Givens::new(given.collect()),
+        };
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        Ctx::anonymous(Via::Http, clock, Random::seeded(1)).acting_as(actor)
+    }
 
     #[test]
     fn names_come_back_and_people_are_the_ceos_affair() {
         for kind in TrashKind::ALL {
             assert_eq!(TrashKind::parse(kind.as_str()), Some(kind));
         }
-        assert!(TrashKind::User.is_open_to(Role::Ceo));
-        assert!(!TrashKind::User.is_open_to(Role::Manager));
-        assert!(TrashKind::Category.is_open_to(Role::Manager));
-        assert!(!TrashKind::Category.is_open_to(Role::Staff));
-        assert!(TrashKind::Message.is_open_to(Role::Staff));
+        let people =
+            [Role::Ceo, Role::Manager, Role::Staff].map(|role| (role, somebody(role, &[])));
+        for (kind, open_to) in [
+            (TrashKind::User, [true, false, false]),
+            (TrashKind::Category, [true, true, false]),
+            (TrashKind::Message, [true, true, true]),
+        ] {
+            for ((role, ctx), open) in people.iter().zip(open_to) {
+                assert_eq!(kind.is_open_to(ctx), open, "{kind:?} {role:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_granted_to_a_person_or_denied_counts() {
+        let trusted = somebody(Role::Staff, &[(Permission::CategoryManage, true)]);
+        let curbed = somebody(Role::Manager, &[(Permission::CategoryManage, false)]);
+        let helper = somebody(Role::Staff, &[(Permission::UserDelete, true)]);
+
+        assert!(TrashKind::Category.is_open_to(&trusted));
+        assert!(!TrashKind::Category.is_open_to(&curbed));
+        assert!(TrashKind::User.is_open_to(&helper) && !TrashKind::User.is_open_to(&trusted));
     }
 }

@@ -116,7 +116,7 @@ pub const FACTS: &[&FactKind] = &[
 ];
 
 /// Why a socket is sent back in, when what its person may do has changed.
-const ACCESS_CHANGED: &str = "access.changed";
+pub const ACCESS_CHANGED: &str = "access.changed";
 
 /// A person as the whole company hears of them: without what is theirs
 /// (e-mail, metadata) and without what changes by the minute (presence, when

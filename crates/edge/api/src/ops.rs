@@ -1,21 +1,25 @@
 //! The operator's endpoints: is it alive, is it ready, what does it measure.
 //!
 //! Whether it lives and whether it is ready anybody may ask; the details and
-//! the metrics are for whoever is on this machine.
+//! the metrics are for whoever is on this machine, and for the CEO and programs
+//! that act in a CEO's name (an API token gets here only with `ops.read`).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use sayso_access::Role;
 use sayso_db::Db;
 use sayso_events::Hub;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::FORBIDDEN;
 use sayso_telemetry::MetricsText;
-use sayso_web::{AppState, Connection, Problem};
+use sayso_web::{AppState, Connection, Identity, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -78,7 +82,7 @@ struct Live {
 struct Ready {
     /// `ready`, `starting`, `draining` or `unavailable`.
     status: &'static str,
-    /// What is asked, for whoever is on this machine.
+    /// What is asked, for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Checks>,
 }
@@ -102,11 +106,7 @@ async fn health_live() -> Response {
 /// Does this node want requests?
 #[utoipa::path(get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
     responses((status = 200, body = Ready), (status = 503, body = Ready)))]
-async fn health_ready(
-    State(ops): State<OpsState>,
-    connection: Option<axum::Extension<Connection>>,
-    headers: HeaderMap,
-) -> Response {
+async fn health_ready(State(ops): State<OpsState>, asker: Asker) -> Response {
     let is_up = sayso_db::is_up(&ops.db).await;
     let position = ops.hub.applied().map(|position| position.to_string());
     let status = if ops.readiness.is_draining() {
@@ -118,7 +118,7 @@ async fn health_ready(
     } else {
         "ready"
     };
-    let checks = (ops.is_open || is_local(connection.as_ref(), &headers))
+    let checks = (ops.is_open || asker.is_operator)
         .then_some(Checks { database: if is_up { "ok" } else { "down" }, position });
     let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, axum::Json(Ready { status, checks })).into_response()
@@ -127,21 +127,34 @@ async fn health_ready(
 /// What this node measures, for Prometheus.
 #[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "Operation",
     responses((status = 200, body = String, content_type = "text/plain")))]
-async fn metrics(
-    State(ops): State<OpsState>,
-    connection: Option<axum::Extension<Connection>>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    if !ops.is_open && !is_local(connection.as_ref(), &headers) {
-        return Err(Fault::new(&FORBIDDEN).detail("Ask from this machine").into());
+async fn metrics(State(ops): State<OpsState>, asker: Asker) -> Result<Response, Problem> {
+    if !ops.is_open && !asker.is_operator {
+        let how = "Ask from this machine, or with a token for `ops.read`";
+        return Err(Fault::new(&FORBIDDEN).detail(how).into());
     }
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], ops.metrics.render()).into_response())
 }
 
+/// Who asks.
+struct Asker {
+    is_operator: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let known = parts.extensions.get::<Identity>();
+        let is_ceo = matches!(known, Some(Identity::Known(actor)) if actor.role == Role::Ceo);
+        let is_local = is_local(parts.extensions.get::<Connection>(), &parts.headers);
+        Ok(Self { is_operator: is_ceo || is_local })
+    }
+}
+
 /// Whether the request comes from this machine and was not passed on by a
 /// proxy on it.
-fn is_local(connection: Option<&axum::Extension<Connection>>, headers: &HeaderMap) -> bool {
+fn is_local(connection: Option<&Connection>, headers: &HeaderMap) -> bool {
     let is_loopback = connection.is_some_and(|connection| connection.peer.ip().is_loopback());
     let is_forwarded = headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for");
     is_loopback && !is_forwarded

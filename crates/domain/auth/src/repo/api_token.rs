@@ -58,6 +58,8 @@ const REVOKE_ALL: Sql = Sql::new(
     "api_tokens.revoke_all",
     "UPDATE api_tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id",
 );
+const FORGET_NAMES: Sql =
+    Sql::new("api_tokens.forget_names", "UPDATE api_tokens SET name = $2 WHERE user_id = $1");
 const INSERT_ACCOUNT: Sql = Sql::new(
     "service_accounts.insert",
     "INSERT INTO service_accounts (user_id, created_by, created_at) VALUES ($1, $2, $3)",
@@ -84,6 +86,7 @@ pub(super) const ALL: &[&Sql] = &[
     &OWNER,
     &REVOKE,
     &REVOKE_ALL,
+    &FORGET_NAMES,
     &INSERT_ACCOUNT,
     &IS_ACCOUNT,
     &ACCOUNTS,
@@ -191,6 +194,12 @@ pub async fn revoke_all(
 ) -> Result<Vec<SessionId>, DbError> {
     let rows = tx.rows(&REVOKE_ALL, &[&user, &now]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Calls all tokens of a person by this name: what they called them may say
+/// who they were.
+pub async fn forget_names(tx: &mut Tx, user: UserId, name: &str) -> Result<(), DbError> {
+    tx.rows(&FORGET_NAMES, &[&user, &name]).await.map(drop)
 }
 
 /// Says that a person is a program.

@@ -19,6 +19,8 @@ const DELETE: Sql = Sql::new(
     "external_identities.delete",
     "DELETE FROM external_identities WHERE user_id = $1 AND provider = $2 RETURNING id",
 );
+const FORGET: Sql =
+    Sql::new("external_identities.forget", "DELETE FROM external_identities WHERE user_id = $1");
 const FIND: Sql = Sql::new(
     "external_identities.find",
     "SELECT user_id FROM external_identities WHERE provider = $1 AND lookup = ANY ($2)",
@@ -33,7 +35,7 @@ const SEAL: Sql = Sql::new(
      RETURNING id",
 );
 
-pub(super) const ALL: &[&Sql] = &[&INSERT, &DELETE, &FIND, &LIST, &SEAL];
+pub(super) const ALL: &[&Sql] = &[&INSERT, &DELETE, &FORGET, &FIND, &LIST, &SEAL];
 
 /// Links an identity; `false` when it is somebody's, or the person has another
 /// one of this provider.
@@ -55,6 +57,11 @@ pub async fn insert(
 /// Unlinks a person's identity of a provider; its id.
 pub async fn delete(tx: &mut Tx, user: UserId, provider: &str) -> Result<Option<Uuid>, DbError> {
     Ok(tx.row(&DELETE, &[&user, &provider]).await?.map(|row| row.get(0)))
+}
+
+/// Unlinks all identities of a person.
+pub async fn forget(tx: &mut Tx, user: UserId) -> Result<(), DbError> {
+    tx.rows(&FORGET, &[&user]).await.map(drop)
 }
 
 /// Whose identity it is.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{PASSWORD, Stage, json, request};
 
-async fn ask(
+pub(crate) async fn ask(
     stage: &Stage,
     (method, path): (&str, &str),
     token: Option<&str>,
@@ -30,7 +30,7 @@ async fn try_login(stage: &Stage, email: &str, more: Value) -> (u16, Value) {
     ask(stage, ("POST", "/api/auth/login"), None, body).await
 }
 
-async fn log_in(stage: &Stage, email: &str) -> String {
+pub(crate) async fn log_in(stage: &Stage, email: &str) -> String {
     let (status, pair) = try_login(stage, email, Value::Null).await;
     assert_eq!(status, 200, "{pair}");
     text(&pair["accessToken"])
@@ -58,7 +58,7 @@ async fn seed(stage: &Stage) -> Seed {
 }
 
 /// Sets up the second factor of whoever has the token; the recovery codes.
-async fn enable(stage: &Stage, token: &str) -> Value {
+pub(crate) async fn enable(stage: &Stage, token: &str) -> Value {
     let (status, setup) = ask(stage, ("POST", "/api/auth/totp"), Some(token), Value::Null).await;
     assert_eq!(status, 200, "{setup}");
     let seed = seed(stage).await;

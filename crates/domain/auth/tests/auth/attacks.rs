@@ -148,9 +148,31 @@ impl Attacker {
         ] {
             all.push(("claim", self.of_claim(name, value)));
         }
+        all.extend(self.lookalikes());
         let twice = self.claims.to_string().replacen('{', "{\"exp\":9999999999,", 1);
         all.push(("twice", signed(&self.key, &self.header.to_string(), &twice)));
         all
+    }
+
+    /// What a reader who folds, trims or normalises takes for the right thing.
+    fn lookalikes(&self) -> Vec<(&'static str, String)> {
+        let issuer = self.claims["iss"].as_str().expect("a text");
+        let renamed = {
+            // A Cyrillic name in the place of the Latin one.
+            let without = with(&self.claims, "exp", Value::Null);
+            let claims = with(&without, "\u{435}\u{445}\u{440}", self.claims["exp"].clone());
+            signed(&self.key, &self.header.to_string(), &claims.to_string())
+        };
+        let tokens = [
+            self.of_header("alg", json!("\u{ff25}dDSA")),
+            self.of_header("typ", json!("\u{430}t+jwt")),
+            self.of_header("typ", json!("at+jwt\u{200b}")),
+            self.of_claim("iss", json!(format!("{issuer}\u{301}"))),
+            self.of_claim("iss", json!(format!("\u{feff}{issuer}"))),
+            self.of_claim("aud", json!("s\u{430}yso-api")),
+            renamed,
+        ];
+        tokens.into_iter().map(|token| ("lookalike", token)).collect()
     }
 
     /// What is no token, or spelled otherwise.
@@ -234,7 +256,7 @@ async fn no_attack_comes_in_and_a_careless_verifier_would_let_many() {
     }
 
     assert!(attacks.len() >= 60, "{}", attacks.len());
-    for kind in ["none", "confused", "own key", "kind", "claim", "twice"] {
+    for kind in ["none", "confused", "own key", "kind", "claim", "lookalike", "twice"] {
         assert!(believed.contains_key(kind), "{kind} is no attack: {believed:?}");
     }
     assert_eq!(me(good).await.status(), 200, "and the good one still is");

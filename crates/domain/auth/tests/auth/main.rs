@@ -3,13 +3,17 @@
 
 mod accounts;
 mod attacks;
+mod elsewhere;
+mod figures;
 mod house;
 mod http_door;
 mod logins;
 mod people;
 mod people_door;
+mod programs;
 mod refreshes;
 mod refusals;
 mod remembering;
 mod rights;
 mod stage;
+mod vectors;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sayso_access::SessionId;
 use sayso_auth::Pair;
 use sayso_kernel::Fault;
 use tokio::sync::Barrier;
@@ -14,6 +15,47 @@ use crate::stage::{PASSWORD, Stage, code};
 const TIPS: &str = "SELECT count(*) FROM refresh_tokens
                     WHERE session_id = $1 AND replaced_at IS NULL";
 
+/// The judge of a race: all were given the same, and one chain goes on.
+async fn verdict<T>(stage: &Stage, session: SessionId, given: &HashSet<T>) -> Result<(), String> {
+    let tips = stage.count(TIPS, &[&session]).await;
+    match (given.len(), tips) {
+        (1, 1) => Ok(()),
+        (given, tips) => Err(format!("{given} different tokens were given, {tips} can go on")),
+    }
+}
+
+/// The old mistake: what was read decides over what is written later.
+async fn careless(stage: &Stage, session: SessionId, start: &Barrier) -> Vec<u8> {
+    let client = stage.database.app().await;
+    let tip = "SELECT hash FROM refresh_tokens WHERE session_id = $1 AND replaced_at IS NULL";
+    let old: Vec<u8> = client.query_one(tip, &[&session]).await.expect("a tip").get(0);
+    start.wait().await;
+    let next = stage.ctx.random.bytes::<32>().to_vec();
+    let insert = "INSERT INTO refresh_tokens
+                  SELECT $2, session_id, generation + 1, issued_at, expires_at, NULL, NULL, device
+                  FROM refresh_tokens WHERE hash = $1";
+    client.execute(insert, &[&old, &next]).await.expect("it is inserted");
+    let replace = "UPDATE refresh_tokens SET replaced_at = now() WHERE hash = $1";
+    client.execute(replace, &[&old]).await.expect("it is replaced");
+    next
+}
+
+#[tokio::test]
+async fn a_rotation_that_reads_and_then_writes_is_convicted() {
+    let stage = Stage::new().await;
+    let session = stage.ann().await.session_id;
+    let guard =
+        "ALTER TABLE refresh_tokens DROP CONSTRAINT refresh_tokens_session_id_generation_key";
+    stage.database.change(guard).await;
+
+    let start = Barrier::new(2);
+    let (one, two) =
+        tokio::join!(careless(&stage, session, &start), careless(&stage, session, &start));
+
+    let told = verdict(&stage, session, &HashSet::from([one, two])).await;
+    assert_eq!(told, Err("2 different tokens were given, 2 can go on".to_owned()));
+}
+
 async fn all_at_once(stage: &Arc<Stage>, token: &str, count: usize) -> Vec<Result<Pair, Fault>> {
     let start = Arc::new(Barrier::new(count));
     let tasks: Vec<_> = (0..count)
@@ -21,7 +63,14 @@ async fn all_at_once(stage: &Arc<Stage>, token: &str, count: usize) -> Vec<Resul
             let (stage, start, token) = (Arc::clone(stage), Arc::clone(&start), token.to_owned());
             tokio::spawn(async move {
                 start.wait().await;
-                stage.refresh(&token).await
+                // Fifty at once may find no connection on a busy machine, and
+                // are told so: they ask again, as a client does.
+                loop {
+                    let answer = stage.refresh(&token).await;
+                    if code(&answer) != "server.unavailable" {
+                        return answer;
+                    }
+                }
             })
         })
         .collect();
@@ -38,8 +87,8 @@ async fn of_many_parallel_refreshes_all_get_the_same_token_and_one_chain_goes_on
     let first = stage.ann().await;
     let mut token = first.refresh.expose().clone();
 
-    for round in 0..40 {
-        let count = [2, 3, 20, 50][round % 4];
+    for round in 0..35 {
+        let count = if round < 20 { 20 } else { [2, 3, 50][round % 3] };
         let results = all_at_once(&stage, &token, count).await;
 
         let given: HashSet<String> = results
@@ -49,8 +98,8 @@ async fn of_many_parallel_refreshes_all_get_the_same_token_and_one_chain_goes_on
                 Err(fault) => panic!("round {round}: {fault}"),
             })
             .collect();
-        assert_eq!(given.len(), 1, "round {round}");
-        assert_eq!(stage.count(TIPS, &[&first.session_id]).await, 1, "round {round}");
+        let verdict = verdict(&stage, first.session_id, &given).await;
+        assert_eq!(verdict, Ok(()), "round {round}");
         token = given.into_iter().next().expect("there is one");
     }
 

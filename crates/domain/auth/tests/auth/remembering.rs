@@ -15,7 +15,7 @@ use crate::stage::{PASSWORD, Stage, code, limits};
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// A node with a memory, which follows the log.
-async fn remembering(stage: &mut Stage) -> Node {
+pub(crate) async fn remembering(stage: &mut Stage) -> Node {
     let node = Node::start(stage.database.db());
     stage.auth.app.hub = node.hub.clone();
     stage.auth.memory = Memory::default();

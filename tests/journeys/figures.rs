@@ -1,0 +1,110 @@
+//! Figures of the door, measured at the real server by the clock on the wall:
+//! they depend on what else the machine does. `scripts/figures` runs them with
+//! an optimised build; none of them judges anything but that it measured.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use sayso_kernel::Clock;
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, read};
+use serde_json::{Value, json};
+
+use crate::company::Company;
+
+const PASSWORD: &str = "correct horse battery staple";
+
+fn quantile(took: &mut [Duration], of_hundred: usize) -> Duration {
+    took.sort_unstable();
+    took[(took.len() * of_hundred / 100).min(took.len() - 1)]
+}
+
+async fn log_in(who: &Client, email: &str, password: &str) -> (u16, Duration) {
+    let body = json!({ "email": email, "password": password });
+    let request = who.request(Method::POST, "/api/auth/login").json(&body);
+    let started = Instant::now();
+    let reply = read(request).await.unwrap();
+    (reply.status.as_u16(), started.elapsed())
+}
+
+/// Taken in turn, so that what else the machine does meets all alike.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn how_long_unknown_wrong_and_disabled_logins_take() {
+    const ROUNDS: usize = 200;
+    let database = TestDatabase::new().await;
+    let setup = ProcessSetup::on(&database).env("SAYSO_AUTH__BCRYPT_COST", "8");
+    let company = Company::found(setup).await;
+    let path = format!("/api/users/{}/deactivate", company.bob.user_id());
+    company.ceo.post(&path, Value::Null).await.expect(200);
+    let cases = [
+        ("unknown", "nobody@example.com", PASSWORD),
+        ("wrong", "ann@example.com", "not the password at all"),
+        ("disabled", "bob@example.com", PASSWORD),
+    ];
+    let mut took = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        for ((_, email, password), took) in cases.iter().zip(&mut took) {
+            let (status, time) = log_in(&company.ann, email, password).await;
+            assert_eq!(status, 401);
+            took.push(time);
+        }
+    }
+
+    for ((name, ..), took) in cases.iter().zip(&mut took) {
+        let (median, p99) = (quantile(took, 50), quantile(took, 99));
+        eprintln!("login of {name}: median {median:.2?}, p99 {p99:.2?} of {ROUNDS}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn how_long_others_wait_while_two_hundred_log_in() {
+    let database = TestDatabase::new().await;
+    let setup = ProcessSetup::on(&database).env("SAYSO_AUTH__BCRYPT_COST", "12");
+    let company = Company::found(setup).await;
+    let ann = &company.ann;
+    let logins = join_all((0..200).map(|_| log_in(ann, "nobody@example.com", PASSWORD)));
+    let mut took = Vec::new();
+    let questions = async {
+        for _ in 0..200 {
+            let started = Instant::now();
+            ann.get("/api/auth/me").await.expect(200);
+            took.push(started.elapsed());
+        }
+    };
+
+    let (logins, ()) = tokio::join!(logins, questions);
+
+    let busy = logins.iter().filter(|(status, _)| *status == 503).count();
+    let (median, p99) = (quantile(&mut took, 50), quantile(&mut took, 99));
+    eprintln!(
+        "200 logins at once: {busy} told to wait; another route: median {median:.2?}, p99 {p99:.2?}"
+    );
+}
+
+/// From the request that ends a session to the moment at which the client of its
+/// socket hears of it, in another process on the same machine.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn how_long_a_socket_outlives_its_session() {
+    const ROUNDS: usize = 200;
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let sockets = Sockets::start();
+    let mut took = Vec::new();
+    for round in 0..ROUNDS {
+        let ann = Client::login(&company.server.url(), "ann@example.com", PASSWORD).await;
+        let id = format!("socket {round}");
+        let connect = Connect { id: &id, person: &ann, transports: &["websocket"], resume: None };
+        sockets.connect_and_wait(&connect).await;
+        let started = Clock::System.now().as_millisecond();
+        ann.post("/api/auth/logout", Value::Null).await.expect(204);
+        let closed = sockets.until_heard(&id, "session.closed").await;
+        let millis = u64::try_from(closed.at - started).unwrap_or_default();
+        took.push(Duration::from_millis(millis));
+    }
+
+    let (median, p99) = (quantile(&mut took, 50), quantile(&mut took, 99));
+    eprintln!("revocation to socket closed: median {median:?}, p99 {p99:?} of {ROUNDS}");
+}
