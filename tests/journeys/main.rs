@@ -5,9 +5,11 @@
 
 mod abuse;
 mod cast;
+mod clients;
 mod company;
 mod consumer;
 mod contract;
+mod example;
 mod faults;
 mod listening;
 mod live;

@@ -54,7 +54,10 @@ function connect({ id, url, login, transports, resume, brief }) {
   const socket = tenLines(configured, url, post, login);
 
   socket.onAny((event, payload) => say(id, event, brief && payload ? shorn(payload) : payload));
-  socket.on("connect", () => say(id, "connect", { transport: socket.io.engine.transport.name }));
+  socket.on("connect", () => {
+    say(id, "connect", { transport: socket.io.engine.transport.name });
+    socket.io.engine.once("upgrade", ({ name }) => say(id, "upgrade", { transport: name }));
+  });
   socket.on("connect_error", (error) => say(id, "connect_error", error.message));
   socket.on("disconnect", (reason) => say(id, "disconnect", reason));
   sockets.set(id, socket);

@@ -28,6 +28,7 @@ mod proxy;
 mod schemas;
 mod server;
 mod sockets;
+mod unbroken;
 mod until;
 
 pub use client::{Client, Reply, read};
@@ -40,4 +41,5 @@ pub use process::{Process, ProcessSetup};
 pub use proxy::{Proxy, Way, Weather};
 pub use schemas::Schemas;
 pub use sockets::{Connect, Heard, Sockets};
+pub use unbroken::assert_unbroken;
 pub use until::until;

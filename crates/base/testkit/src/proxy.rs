@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Bytes that are carried at once. Small, so that a frame comes in pieces.
 const PIECE: usize = 4 * 1024;
+/// Bytes of the server that the system keeps for the line.
+const BUFFER: u32 = 16 * 1024;
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl Proxy {
     /// # Panics
     /// When no port is free.
     pub async fn before(url: &str) -> Self {
-        let server = url.trim_start_matches("http://").to_owned();
+        let server = url.trim_start_matches("http://").parse().expect("an address and a port");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let line = Arc::new(Line {
@@ -143,13 +145,20 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: String, line: Arc<Line>) {
+async fn accept(listener: TcpListener, server: SocketAddr, line: Arc<Line>) {
     loop {
         let Ok((client, _)) = listener.accept().await else { continue };
         // Nobody there: the client is turned away, as by the system.
-        let Ok(server) = TcpStream::connect(&server).await else { continue };
+        let Ok(server) = reach(server).await else { continue };
         tokio::spawn(connection(client, server, Arc::clone(&line)));
     }
+}
+
+/// With short buffers: when nothing is taken, the server notices soon.
+async fn reach(server: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(BUFFER)?;
+    socket.connect(server).await
 }
 
 async fn connection(client: TcpStream, server: TcpStream, line: Arc<Line>) {

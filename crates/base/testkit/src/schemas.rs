@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 /// What a driver says beside what it hears.
-const OF_THE_DRIVER: [&str; 4] = ["connect", "connect_error", "disconnect", "not connected"];
+const OF_THE_DRIVER: [&str; 5] =
+    ["connect", "connect_error", "disconnect", "not connected", "upgrade"];
 /// Kinds that only tests declare begin so.
 const OF_TESTS: &str = "it.";
 

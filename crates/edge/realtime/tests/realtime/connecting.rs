@@ -83,6 +83,39 @@ async fn what_the_node_no_longer_remembers_comes_from_the_log() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_python_comes_through_a_long_replay_over_polling() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::python();
+    let people = [stage.person(), stage.person(), stage.person()];
+    let epoch = {
+        let connect = Connect {
+            id: "first",
+            person: &people[0].client,
+            transports: &["polling"],
+            resume: None,
+        };
+        sockets.connect_and_wait(&connect).await["epoch"].clone()
+    };
+    for _ in 0..4 {
+        stage.happen_often(&Stream::Company, &[], 150, "x").await;
+    }
+    stage.settle().await;
+
+    for (n, person) in people.iter().enumerate() {
+        let id = n.to_string();
+        let resume = Some(json!({ "epoch": epoch, "position": 0 }));
+        let connect = Connect { id: &id, person: &person.client, transports: &["polling"], resume };
+        sockets.connect_and_wait(&connect).await;
+    }
+    for id in ["0", "1", "2", "first"] {
+        until("all is heard", SOON, async || (sockets.event_count(id) >= 600).then_some(())).await;
+        assert_eq!(sockets.event_count(id), 600, "{id}");
+        assert_no_hole(&sockets, id);
+        assert_eq!(sockets.count(id, "disconnect"), 0, "{id} did not get on");
+    }
+}
+
 /// Misses so many events and hears them all.
 async fn come_back(transports: &[&str], missed: usize) {
     let stage = Stage::new().await;
