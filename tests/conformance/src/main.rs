@@ -10,6 +10,7 @@ mod arguments;
 mod echo;
 
 use std::future::ready;
+use std::io::Write;
 use std::time::Duration;
 
 use axum::Router;
@@ -32,7 +33,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("{}", listener.local_addr()?);
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     axum::serve(listener, router()).await
 }
 

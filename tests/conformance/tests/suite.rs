@@ -11,7 +11,10 @@ use serde_json::Value;
 
 /// What fails because of the crate; docs/adr says how, and why it harms nobody.
 /// One that passes must go from this list.
-const KNOWN: &[&str] = &[];
+const KNOWN: &[&str] = &[
+    "engine: the first ping by WebSocket comes after an interval",
+    "engine: the first ping by polling comes after an interval",
+];
 
 /// The program, killed at the end.
 struct Program {
@@ -58,5 +61,5 @@ fn the_stack_speaks_the_protocol() {
         failed.clone().map(|check| check["name"].as_str().unwrap()).collect();
     let known: BTreeSet<&str> = KNOWN.iter().copied().collect();
     assert_eq!(names, known, "{:#?}", failed.collect::<Vec<_>>());
-    println!("{} checks, {} known to fail", checks.len(), known.len());
+    eprintln!("{} checks, {} known to fail", checks.len(), known.len());
 }
