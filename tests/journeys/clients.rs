@@ -117,7 +117,7 @@ async fn who_does_not_read_is_sent_away_and_comes_back_and_others_notice_nothing
 
     proxy.set(Weather::Stalled(Way::Down));
     let long = "x".repeat(9_000);
-    scene.write(&scene.company.ceo, (0..600).map(|n| format!("{n} {long}"))).await;
+    scene.write(&scene.company.ceo, (0..400).map(|n| format!("{n} {long}"))).await;
     let slow = r#"sayso_realtime_closed_total{code="session.slow_reader"}"#;
     until("all are sent away", SOON, async || {
         (metric(&scene.company.ceo, slow).await >= 4.0).then_some(())
@@ -126,9 +126,9 @@ async fn who_does_not_read_is_sent_away_and_comes_back_and_others_notice_nothing
     assert!(proxy.fired() > 0);
     proxy.set(Weather::Fair);
 
-    scene.all_have_heard(600).await;
+    scene.all_have_heard(400).await;
     until("the quick one has all", SOON, async || {
-        (js.count("quick", "message.sent") == 600).then_some(())
+        (js.count("quick", "message.sent") == 400).then_some(())
     })
     .await;
     assert_eq!(js.count("quick", "disconnect"), 0);
@@ -234,6 +234,30 @@ async fn a_session_that_ended_while_its_client_was_away_gets_nothing_for_its_cur
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_python_whose_frames_are_cut_in_the_middle_loses_nothing() {
+    let scene = Scene::new(&[]).await;
+    let proxy = Proxy::before(&scene.company.server.url()).await;
+    let (_, python) = &scene.clients[1];
+    let person = scene.company.ann.through(&proxy.url());
+    let connect = Connect { id: "ann", person: &person, transports: &["websocket"], resume: None };
+    python.connect_and_wait(&connect).await;
+
+    for cut in 1..=5 {
+        proxy.set(Weather::CutAfter(1_000 + 300 * cut));
+        scene
+            .write(&scene.company.ceo, (0..10).map(|n| format!("{cut}-{n} {}", "x".repeat(400))))
+            .await;
+        until("the cut", SOON, async || (proxy.fired() >= cut).then_some(())).await;
+    }
+
+    until("all is heard", SOON, async || (python.count("ann", "message.sent") >= 50).then_some(()))
+        .await;
+    assert_eq!(python.count("ann", "message.sent"), 50);
+    assert!(python.count("ann", "ready") > 3, "{}", python.count("ann", "ready"));
+    assert_unbroken(python, "ann");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_other_namespace() {
     let scene = Scene::new(&[]).await;
     let url = scene.company.server.url();
@@ -246,5 +270,7 @@ async fn there_is_no_other_namespace() {
     let said = nobody.request(reqwest::Method::POST, &path).body("40/custom,");
     assert_eq!(sayso_testkit::read(said).await.unwrap().text, "ok");
 
-    assert_eq!(nobody.get(&path).await.text, r#"44/custom,{"message":"Invalid namespace"}"#);
+    let told = nobody.get(&path).await.text;
+    let refusal = r#"44/custom,{"message":"Invalid namespace"}"#;
+    assert!(told.split('\u{1e}').any(|packet| packet == refusal), "{told}");
 }
