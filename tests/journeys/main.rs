@@ -11,6 +11,7 @@ mod consumer;
 mod contract;
 mod example;
 mod faults;
+mod kinds;
 mod limits;
 mod listening;
 mod live;

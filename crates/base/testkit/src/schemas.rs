@@ -1,7 +1,7 @@
 //! What a socket hears, held against the AsyncAPI document: every event of
 //! every test has the schema that the outside was promised.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
@@ -56,6 +56,15 @@ impl Schemas {
             .map(|error| format!("{} at {}", error, error.instance_path()))
             .collect();
         (!faults.is_empty()).then(|| format!("{name}: {}: {payload}", faults.join("; ")))
+    }
+
+    /// The names of all events of the log.
+    #[must_use]
+    pub fn events(&self) -> BTreeSet<String> {
+        let messages = self.document["components"]["messages"].as_object().into_iter().flatten();
+        let is_event = |payload: &Value| payload["properties"]["seq"].is_object();
+        let events = messages.filter(|(_, message)| is_event(&message["payload"]));
+        events.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether the document has a message of this name.

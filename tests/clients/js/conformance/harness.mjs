@@ -52,8 +52,10 @@ export class Line {
     this.socket.binaryType = "nodebuffer";
     this.kept = [];
     this.waiting = [];
+    this.answers = false; // pings, by itself
     this.socket.on("message", (data, isBinary) => {
       const packet = isBinary ? data : data.toString();
+      if (packet === "2" && this.answers) this.socket.send("3");
       const next = this.waiting.shift();
       next ? next(packet) : this.kept.push(packet);
     });
