@@ -72,7 +72,7 @@ async fn messages(company: &Company, channel: &str) {
     let read = json!({ "messageId": answer["id"] });
     ann.post(&format!("{one}/thread/read"), read).await.expect(200);
     ann.post(&format!("{path}/read"), json!({ "messageId": message["id"] })).await.expect(200);
-    ann.post(&format!("{path}/mute"), json!({ "notificationLevel": "all" })).await.expect(200);
+    ann.post(&format!("{path}/mute"), json!({ "notificationLevel": "mentions" })).await.expect(200);
     delete_and_restore(ceo, &format!("/api/messages/{}", id(&answer))).await;
 }
 
