@@ -157,7 +157,14 @@ async fn who_cannot_go_on_is_told_why_and_begins_at_the_head() {
     let ann = stage.person();
     let first = Connect { id: "a", person: &ann.client, transports: &["websocket"], resume: None };
     let ready = sockets.connect_and_wait(&first).await;
+    stage.happen_often(&Stream::Company, &[], 5, "").await;
+    stage.settle().await;
+    // The log forgets what is old.
+    let forget = "DELETE FROM event_streams WHERE position <= 3;
+                  DELETE FROM event_log WHERE position <= 3";
+    stage.database.superuser().await.batch_execute(forget).await.unwrap();
     let cursors = [
+        ("too_old", json!({ "epoch": ready["epoch"], "position": 2 })),
         ("epoch", json!({ "epoch": "another", "position": 0 })),
         ("ahead", json!({ "epoch": ready["epoch"], "position": 1_000_000 })),
     ];
@@ -169,7 +176,12 @@ async fn who_cannot_go_on_is_told_why_and_begins_at_the_head() {
         assert_eq!(ready["recovered"], false);
         assert_eq!(ready["reason"], reason);
         assert_eq!(sockets.count(reason, "replay"), 0);
+        assert_eq!(sockets.event_count(reason), 0);
     }
+    let last = Some(json!({ "epoch": ready["epoch"], "position": 3 }));
+    let ready = sockets.connect_and_wait(&Connect { id: "last", resume: last, ..first }).await;
+    assert_eq!(ready["recovered"], true, "the place just before the oldest leads on");
+    until("the rest", SOON, async || (sockets.event_count("last") == 2).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
