@@ -67,12 +67,6 @@ impl Schemas {
         events.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether the document has a message of this name.
-    #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
-        self.document["components"]["messages"].get(name).is_some()
-    }
-
     fn validator(&self, name: &str) -> Option<Arc<Validator>> {
         let mut compiled = self.compiled.lock();
         if let Some(known) = compiled.get(name) {

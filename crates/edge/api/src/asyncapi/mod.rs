@@ -107,13 +107,22 @@ impl Parts {
     }
 
     fn say(&mut self, name: &str, summary: &str, payload: Value) {
+        self.insert(name.to_owned(), name, summary, payload);
+    }
+
+    /// A message under a key of its own: clients say some things by the name
+    /// by which they hear others.
+    fn insert(&mut self, key: String, name: &str, summary: &str, payload: Value) {
         let message = json!({ "name": name, "summary": summary, "payload": payload });
-        self.messages.insert(name.to_owned(), message);
+        let before = self.messages.insert(key, message);
+        debug_assert!(before.is_none(), "{name} is there twice");
     }
 
     /// What a client says, and how it is acknowledged.
     fn request(&mut self, told: Told) -> Value {
-        self.message(&told);
+        let said = format!("say.{}", told.name);
+        let payload = self.take(told.payload);
+        self.insert(said.clone(), told.name, told.summary, payload);
         let answer = format!("{}.acknowledged", told.name);
         let data = told.answer.map(|shown| self.take(shown)).unwrap_or_else(|| json!({}));
         let payload = acknowledgement(&data);
@@ -122,7 +131,7 @@ impl Parts {
             "action": "receive",
             "summary": told.summary,
             "channel": reference("channels", CHANNEL),
-            "messages": [of_channel(told.name)],
+            "messages": [of_channel(&said)],
             "reply": { "messages": [of_channel(&answer)] },
         })
     }
@@ -198,6 +207,16 @@ mod tests {
 
         assert_eq!(shown.iter().copied().collect::<BTreeSet<_>>(), known);
         assert_eq!(shown.len(), known.len());
+    }
+
+    #[test]
+    fn what_is_said_and_what_is_heard_by_one_name_are_two_messages() {
+        let messages = &asyncapi()["components"]["messages"];
+
+        assert!(messages["channel.read"]["payload"]["properties"]["seq"].is_object());
+        let said = &messages["say.channel.read"];
+        assert_eq!(said["name"], "channel.read");
+        assert_eq!(said["payload"]["$ref"], "#/components/schemas/SocketRead");
     }
 
     #[test]
