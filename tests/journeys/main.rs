@@ -5,13 +5,17 @@
 
 mod abuse;
 mod cast;
+mod clients;
 mod company;
 mod consumer;
 mod contract;
 mod crowd;
 mod device;
+mod example;
 mod faults;
 mod figures;
+mod kinds;
+mod limits;
 mod listening;
 mod live;
 mod matrix;

@@ -11,8 +11,17 @@
 //   {"id":"a","event":"message.sent","payload":{…},"at":1767603600000}
 // with connect, connect_error, disconnect and acknowledgements among them.
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
+
+// The lines of docs/events.md, as they stand there: what every client needs.
+const page = readFileSync(new URL("../../../docs/events.md", import.meta.url), "utf8");
+const [, lines] = page.match(/```js\n(.*?)```/s);
+const tenLines = new Function("io", "url", "post", "tokens", `
+  let expiresAt = Date.now() + tokens.expiresIn * 1000;
+  ${lines}
+  return socket;`);
 
 const sockets = new Map();
 
@@ -24,49 +33,31 @@ const shorn = ({ data, change, events, ...rest }) =>
   events ? { ...rest, events: events.map(shorn) } : rest;
 
 function connect({ id, url, login, transports, resume, brief }) {
-  let tokens = login;
-  let expiresAt = Date.now() + (login.expiresIn ?? 900) * 1000;
-  let cursor = resume ?? null;
-  let hasRetried = false;
-
-  // -- What every client of Sayso needs. ------------------------------------
-  const refresh = async () => {
-    const answer = await fetch(`${url}/api/auth/refresh`, {
+  const post = async (path, body) => {
+    const answer = await fetch(url + path, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refreshToken: tokens.refreshToken }),
+      body: JSON.stringify(body),
     });
-    if (!answer.ok) throw new Error(`refresh was answered ${answer.status}`);
-    tokens = await answer.json();
-    expiresAt = Date.now() + tokens.expiresIn * 1000;
+    if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`);
+    return answer.json();
   };
-  const socket = io(url, {
-    transports,
-    reconnectionDelay: 100,
-    reconnectionDelayMax: 1000,
-    auth: async (answer) => {
-      if (expiresAt - Date.now() < 60_000) await refresh().catch(() => {});
-      answer({ token: tokens.accessToken, ...(cursor && { resume: cursor }) });
-    },
-  });
-  const advance = (event) => {
-    if (cursor && event?.position > cursor.position) cursor = { ...cursor, position: event.position };
-  };
-  socket.on("ready", ({ epoch, position }) => (cursor = { epoch, position }));
-  socket.on("replay", ({ events }) => events.forEach(advance));
-  socket.on("connect", () => (hasRetried = false));
-  socket.on("connect_error", async (error) => {
-    if (!error.message.startsWith("auth.") || hasRetried) return;
-    hasRetried = true;
-    await refresh().then(() => socket.connect(), () => {});
-  });
-  // --------------------------------------------------------------------------
+  // What the test says of the connection: a client that was restarted has the
+  // cursor it wrote down.
+  const configured = (where, { auth }) =>
+    io(where, {
+      transports,
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 1000,
+      auth: (answer) => auth((said) => answer({ ...(resume && { resume }), ...said })),
+    });
+  const socket = tenLines(configured, url, post, login);
 
-  socket.onAny((event, payload) => {
-    if (event !== "replay") advance(payload);
-    say(id, event, brief && payload ? shorn(payload) : payload);
+  socket.onAny((event, payload) => say(id, event, brief && payload ? shorn(payload) : payload));
+  socket.on("connect", () => {
+    say(id, "connect", { transport: socket.io.engine.transport.name });
+    socket.io.engine.once("upgrade", ({ name }) => say(id, "upgrade", { transport: name }));
   });
-  socket.on("connect", () => say(id, "connect", { transport: socket.io.engine.transport.name }));
   socket.on("connect_error", (error) => say(id, "connect_error", error.message));
   socket.on("disconnect", (reason) => say(id, "disconnect", reason));
   sockets.set(id, socket);

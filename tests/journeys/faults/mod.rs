@@ -1,9 +1,11 @@
-//! What must survive being killed: the server, its database, a write halfway.
+//! What must survive being broken: the server, its database, a write halfway,
+//! the line to the clients.
 
 mod crash;
 mod database;
 mod fail_point;
 mod judge;
+mod line;
 mod mutants;
 mod storm;
 mod writer;

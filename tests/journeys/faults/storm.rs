@@ -12,6 +12,7 @@ use sayso_db::managed::{Managed, ManagedOptions};
 use sayso_db::tokio_postgres::Config;
 use sayso_kernel::Random;
 use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, until};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 
 use super::judge::{Evidence, Subscriber};
@@ -78,24 +79,14 @@ impl Storm {
         // Everybody follows the channels before the first socket asks.
         Truth::of(&config).await.settle().await;
         let sockets = Arc::new(Sockets::brief());
-        let subscribers = connect(&company, &sockets, self.sockets).await;
+        let people = company.everybody().map(|(name, person)| (name, person.clone()));
+        let kinds = [&["websocket"][..], &["polling"], &["websocket"], &["websocket"]];
+        let subscribers = connect(&people, &sockets, &kinds, self.sockets).await;
 
         let started = Instant::now();
         let end = started + self.length;
         let random = Random::seeded(self.seed);
-        let writers: Vec<_> = (0..self.writers)
-            .map(|turn| {
-                let person = company.everybody()[turn % 4].1.clone();
-                let writer = Writer {
-                    name: format!("writer-{turn}"),
-                    person,
-                    channel: channels[turn % channels.len()].clone(),
-                    pause: PAUSE,
-                    random: random.clone(),
-                };
-                tokio::spawn(writer.run(end))
-            })
-            .collect();
+        let writers = write(&company, &channels, self.writers, &random, end);
         let names = subscribers.iter().map(|one| one.name.clone()).collect();
         tokio::spawn(leave_in_turn(Arc::clone(&sockets), names, end));
         let recoveries = kill_all(&mut company, &self.kills, started).await;
@@ -111,8 +102,26 @@ impl Storm {
     }
 }
 
+/// So many people write until `end`.
+pub fn write(
+    company: &Company,
+    channels: &[String],
+    count: usize,
+    random: &Random,
+    end: Instant,
+) -> Vec<JoinHandle<Memory>> {
+    let writer = |turn: usize| Writer {
+        name: format!("writer-{turn}"),
+        person: company.everybody()[turn % 4].1.clone(),
+        channel: channels[turn % channels.len()].clone(),
+        pause: PAUSE,
+        random: random.clone(),
+    };
+    (0..count).map(|turn| tokio::spawn(writer(turn).run(end))).collect()
+}
+
 /// One for everybody, and one that only two are in.
-async fn channels(company: &Company) -> Vec<String> {
+pub async fn channels(company: &Company) -> Vec<String> {
     let Company { ceo, manager, ann, bob, .. } = company;
     // Every writer must be in the channel it writes to.
     let all = open_channel(ceo, "all hands", &[manager, ann, bob]).await;
@@ -120,14 +129,19 @@ async fn channels(company: &Company) -> Vec<String> {
     vec![all, twin]
 }
 
-/// Connects sockets of everybody in turn, each fourth over polling.
-async fn connect(company: &Company, sockets: &Sockets, count: usize) -> Vec<Subscriber> {
+/// Connects sockets of these people in turn, by these transports in turn.
+pub async fn connect(
+    people: &[(&'static str, Client)],
+    sockets: &Sockets,
+    kinds: &[&[&str]],
+    count: usize,
+) -> Vec<Subscriber> {
     let mut subscribers = Vec::new();
     for turn in 0..count {
-        let (name, person) = company.everybody()[turn % 4];
+        let (name, person) = &people[turn % people.len()];
         let name = format!("{name} {turn}");
-        let transport = if turn % 4 == 1 { "polling" } else { "websocket" };
-        let connect = Connect { id: &name, person, transports: &[transport], resume: None };
+        let transports = kinds[turn % kinds.len()];
+        let connect = Connect { id: &name, person, transports, resume: None };
         let ready = sockets.connect_and_wait(&connect).await;
         let streams = ready["streams"].as_array().unwrap().iter();
         subscribers.push(Subscriber {
@@ -222,7 +236,7 @@ async fn managed(data_dir: &Path) -> Config {
     Managed::attach(options, &Random::from_os()).await.unwrap().app_config()
 }
 
-async fn collect(
+pub async fn collect(
     config: &Config,
     sockets: &Sockets,
     mut subscribers: Vec<Subscriber>,

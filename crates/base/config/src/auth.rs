@@ -108,7 +108,7 @@ section! {
     /// Tokens, sessions and password hashes.
     Auth in "auth" {
         /// Life of an access token.
-        access_ttl_secs: u64 = 900, "seconds", in 30..=86_400;
+        access_ttl_secs: u64 = 900, "seconds", in 5..=86_400;
         /// A session that is not refreshed for this long ends.
         refresh_idle_secs: u64 = 604_800, "seconds", in 60..=31_536_000;
         /// A session ends after this long, however it is used.

@@ -1,6 +1,6 @@
 //! What tests are made of: a database of one's own, a context whose time
 //! stands still, the sequencer and follower of a node, the real binary as a
-//! process, people who use it, and a judge of the log.
+//! process, people who use it, the bad line between them, and a judge of the log.
 //!
 //! ```ignore
 //! let database = TestDatabase::new().await;
@@ -24,8 +24,11 @@ pub mod judge;
 mod node;
 mod postgres;
 mod process;
+mod proxy;
+mod schemas;
 mod server;
 mod sockets;
+mod unbroken;
 mod until;
 
 pub use client::{Client, Reply, read};
@@ -35,5 +38,8 @@ pub use folder::TestFolder;
 pub use node::{Candidate, Node};
 pub use postgres::TestPostgres;
 pub use process::{Process, ProcessSetup};
+pub use proxy::{Proxy, Way, Weather};
+pub use schemas::Schemas;
 pub use sockets::{Connect, Heard, Sockets};
+pub use unbroken::assert_unbroken;
 pub use until::until;

@@ -1,7 +1,8 @@
-//! The official Socket.IO client, unmodified, in a Node process.
+//! The official Socket.IO clients, unmodified, in a process of Node or Python.
 //!
 //! One process drives many sockets; it speaks JSON lines (see
-//! `tests/clients/js/driver.mjs`).
+//! `tests/clients/js/driver.mjs`). Whatever they hear is held against its
+//! schema; a test in which something does not fit fails when it ends.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,16 +10,22 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::schemas::Schemas;
 use crate::until::until;
 
 /// How long the driver may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// Begins the name under which an acknowledgement is told.
+const ACK: &str = "ack ";
 
 /// One line of the driver: what a socket heard, or what became of it
 /// (`connect`, `connect_error`, `disconnect`).
@@ -39,6 +46,21 @@ impl Heard {
     #[must_use]
     pub fn is_event(&self) -> bool {
         self.payload["position"].is_i64() && self.payload["stream"].is_string()
+    }
+
+    /// Whether a brief driver has left something out.
+    fn is_shorn(&self) -> bool {
+        self.is_event() || self.event == "replay"
+    }
+
+    /// What does not fit its schema. Acknowledgements are looked at where it
+    /// is known of what they are.
+    fn fault(&self) -> Option<String> {
+        let is_acknowledgement = self.event.starts_with(ACK);
+        if is_acknowledgement {
+            return None;
+        }
+        Schemas::golden().fault(&self.event, &self.payload)
     }
 }
 
@@ -61,8 +83,42 @@ pub struct Sockets {
     child: Child,
     stdin: Mutex<ChildStdin>,
     heard: Arc<Mutex<HashMap<String, Lines>>>,
+    unfit: Arc<Mutex<Vec<String>>>,
+    reading: Option<JoinHandle<()>>,
     next_call: AtomicU64,
     is_brief: bool,
+}
+
+/// A client library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Library {
+    /// npm `socket.io-client`.
+    JavaScript,
+    /// PyPI `python-socketio`.
+    Python,
+}
+
+impl Library {
+    fn driver(self) -> Command {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/clients"));
+        let (folder, program, script, installed) = match self {
+            Self::JavaScript => {
+                (folder.join("js"), "node".into(), "driver.mjs", "node_modules/socket.io-client")
+            }
+            Self::Python => {
+                let folder = folder.join("python");
+                let python = folder.join(".venv/bin/python").into_os_string();
+                (folder, python, "driver.py", ".venv/installed")
+            }
+        };
+        assert!(
+            folder.join(installed).exists(),
+            "the official clients are not installed: run `make test`, or scripts/test-clients"
+        );
+        let mut command = Command::new(program);
+        command.arg(script).current_dir(folder);
+        command
+    }
 }
 
 /// What one socket heard, as the driver wrote it: a long storm leaves millions
@@ -81,31 +137,32 @@ impl Sockets {
     /// When Node or the client library is missing.
     #[must_use]
     pub fn start() -> Self {
-        Self::launch(false)
+        Self::launch(Library::JavaScript, false)
     }
 
     /// Starts a driver that tells of events without their `data` and `change`,
     /// for tests that count very many.
     #[must_use]
     pub fn brief() -> Self {
-        Self::launch(true)
+        Self::launch(Library::JavaScript, true)
     }
 
-    fn launch(is_brief: bool) -> Self {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/clients/js"));
-        assert!(
-            folder.join("node_modules/socket.io-client").is_dir(),
-            "the official client is not installed: run `make test`, or `npm ci` in tests/clients/js"
-        );
-        let mut child = Command::new("node")
-            .arg("driver.mjs")
-            .current_dir(folder)
+    /// Starts a driver of the official client of Python. It does not know
+    /// [`Sockets::leave`].
+    #[must_use]
+    pub fn python() -> Self {
+        Self::launch(Library::Python, false)
+    }
+
+    fn launch(library: Library, is_brief: bool) -> Self {
+        let mut child = library
+            .driver()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Not ours: Node would make it non-blocking, for us as well.
             .stderr(Stdio::piped())
             .spawn()
-            .expect("node is installed");
+            .expect("node and python are installed");
         let stdin = Mutex::new(child.stdin.take().expect("it was piped"));
         let stdout = child.stdout.take().expect("it was piped");
         let stderr = child.stderr.take().expect("it was piped");
@@ -115,26 +172,31 @@ impl Sockets {
             }
         });
         let heard = Arc::<Mutex<HashMap<String, Lines>>>::default();
-        let sockets = Arc::clone(&heard);
+        let unfit = Arc::<Mutex<Vec<String>>>::default();
+        let (sockets, faults) = (Arc::clone(&heard), Arc::clone(&unfit));
         // Ends when the driver does.
-        std::thread::spawn(move || {
+        let reading = std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let Some(parsed) = parse(&line) else {
                     eprintln!("driver: {line}");
                     continue;
                 };
+                let id = parsed.id.clone();
+                let all = unpack(parsed);
+                let checked = all.iter().filter(|heard| !(is_brief && heard.is_shorn()));
+                faults.lock().extend(checked.filter_map(Heard::fault));
                 let mut sockets = sockets.lock();
-                let lines = sockets.entry(parsed.id.clone()).or_default();
+                let lines = sockets.entry(id).or_default();
                 lines.raw.push(line.into());
-                let positions = unpack(parsed).into_iter().filter(Heard::is_event);
-                let positions = positions.filter_map(|heard| heard.payload["position"].as_i64());
-                for position in positions {
+                let positions = all.iter().filter(|heard| heard.is_event());
+                for position in positions.filter_map(|heard| heard.payload["position"].as_i64()) {
                     lines.events += 1;
                     lines.last_position = lines.last_position.max(position);
                 }
             }
         });
-        Self { child, stdin, heard, next_call: AtomicU64::new(1), is_brief }
+        let (reading, next_call) = (Some(reading), AtomicU64::new(1));
+        Self { child, stdin, heard, unfit, reading, next_call, is_brief }
     }
 
     /// Connects a socket; it stays connected, by the client's own means, until
@@ -176,9 +238,36 @@ impl Sockets {
     /// Sends an event and waits for its acknowledgement.
     pub async fn emit(&self, id: &str, event: &str, data: &Value) -> Value {
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
-        let ack = format!("ack {call}");
+        let ack = format!("{ACK}{call}");
         self.tell(&json!({ "op": "emit", "id": id, "event": event, "data": data, "ack": ack }));
-        self.until_heard(id, &ack).await.payload
+        let answer = self.until_heard(id, &ack).await.payload;
+        if answer["ok"] == true {
+            let fault = Schemas::golden().fault(&format!("{event}.acknowledged"), &answer);
+            self.unfit.lock().extend(fault);
+        }
+        answer
+    }
+
+    /// Stops the driver with all its sockets, as when the lid is closed.
+    pub fn sleep(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Ends what [`Sockets::sleep`] began.
+    pub fn wake(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).expect("a pid is a small number");
+        kill(Pid::from_raw(pid), signal).expect("the driver lives");
+    }
+
+    /// What was heard and does not fit its schema, in words; forgotten here. A
+    /// test that does not ask fails for it at its end.
+    #[must_use]
+    pub fn take_unfit(&self) -> Vec<String> {
+        std::mem::take(&mut *self.unfit.lock())
     }
 
     /// Everything a socket has heard so far, in order, `replay` unpacked into
@@ -245,6 +334,17 @@ impl Drop for Sockets {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(reading) = self.reading.take() {
+            let _ = reading.join();
+        }
+        let unfit = self.take_unfit();
+        if !unfit.is_empty() && !std::thread::panicking() {
+            panic!(
+                "{} of what was heard do not fit: {:#?}",
+                unfit.len(),
+                &unfit[..unfit.len().min(5)]
+            );
+        }
     }
 }
 

@@ -46,12 +46,13 @@ pub mod problem;
 mod query;
 pub mod reply;
 pub mod request_id;
-mod schema;
+pub mod schema;
 pub mod server;
 mod shape;
 pub mod stack;
 mod state;
 mod stream;
+pub mod told;
 mod write;
 
 pub use access_log::HTTP_REQUEST_MICROS;

@@ -30,7 +30,8 @@ fn to_value<S: serde::Serialize>(schema: &S) -> Value {
 }
 
 /// Closes objects and bounds integers, everywhere.
-pub(crate) fn tightened(mut document: Value) -> Value {
+#[must_use]
+pub fn tightened(mut document: Value) -> Value {
     let mut extended = BTreeSet::new();
     collect_extended(&document, false, &mut extended);
     // Components are closed by themselves, unless another type extends them.

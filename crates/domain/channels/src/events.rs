@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{Effect, Fact, FactKind, Stream};
+use sayso_web::told::{Fields, Gone};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::category::Category;
 use crate::model::{Channel, ChannelId, ChannelKind, MemberRole, NotificationLevel, Reading};
-use crate::view::{CategoryView, SharedChannel};
+use crate::view::{CategoryView, DeletedCategory, SharedChannel};
 
 /// A channel was made.
 pub const CREATED: FactKind = FactKind {
@@ -220,7 +221,7 @@ pub(crate) fn created(channel: &Channel) -> Fact {
 /// audit knows the names of the fields, and who could see it before and after.
 pub(crate) fn updated(before: &Channel, after: &Channel, fields: &[&'static str]) -> Fact {
     let kind = if after.archived && !before.archived { &ARCHIVED } else { &UPDATED };
-    about(kind, after).change(&serde_json::json!({ "fields": fields })).details(serde_json::json!({
+    about(kind, after).change(&Fields { fields }).details(serde_json::json!({
         "fields": fields,
         "kind": [before.kind.as_str(), after.kind.as_str()],
         "archived": [before.archived, after.archived],
@@ -230,7 +231,7 @@ pub(crate) fn updated(before: &Channel, after: &Channel, fields: &[&'static str]
 /// A channel is out of the sight of `users`. Nothing of its new state is told.
 pub(crate) fn gone(channel: ChannelId, users: &[UserId]) -> Fact {
     let streams = users.iter().copied().map(Stream::User).collect();
-    Fact::event(&GONE, streams, 0, &serde_json::json!({ "id": channel }))
+    Fact::event(&GONE, streams, 0, &Gone { id: channel.0 })
 }
 
 /// A channel is in the trash. Nobody follows it after this.
@@ -382,13 +383,14 @@ pub(crate) fn category_created(category: &Category) -> Fact {
 
 /// A category was edited or moved.
 pub(crate) fn category_updated(category: &Category, fields: &[&'static str]) -> Fact {
-    let change = serde_json::json!({ "fields": fields });
-    about_category(&CATEGORY_UPDATED, category).change(&change).details(change)
+    about_category(&CATEGORY_UPDATED, category)
+        .change(&Fields { fields })
+        .details(serde_json::json!({ "fields": fields }))
 }
 
 /// A category is gone.
 pub(crate) fn category_deleted(category: &Category) -> Fact {
-    let data = serde_json::json!({ "id": category.id, "kind": category.kind.as_str() });
+    let data = DeletedCategory { id: category.id, kind: category.kind.as_str() };
     Fact::event(&CATEGORY_DELETED, vec![Stream::Company], category.version + 1, &data)
         .about("category", category.id.0)
 }

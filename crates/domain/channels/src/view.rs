@@ -14,12 +14,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use category::{
-    CategoryKindInput, CategoryView, CreateCategory, ListCategories, UpdateCategory,
+    CategoryKindInput, CategoryView, CreateCategory, DeletedCategory, ListCategories,
+    UpdateCategory,
 };
 pub use list::{ListChannels, ListMembers};
 pub use member::{
     ChangeMembers, MemberInput, MemberView, MemberWithRole, MuteChannel, NotificationLevelInput,
-    ParticipantView, PresenceBody, PresentView, ReadChannel, RoleInput,
+    ParticipantView, PresenceBody, PresentView, ReadChannel, RoleInput, SocketRead,
 };
 
 use crate::category::CategoryId;

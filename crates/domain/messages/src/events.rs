@@ -1,12 +1,16 @@
 //! The facts of messages.
 
 use sayso_access::UserId;
+use sayso_channels::ChannelId;
 use sayso_channels::events::stream;
 use sayso_db::{Fact, FactKind, Stream};
 use sayso_kernel::{hex, secret};
+use sayso_web::told::Fields;
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
-use crate::model::{Message, ThreadReading};
+use crate::model::{Message, MessageId, ThreadReading};
 use crate::view::{MessageView, ThreadReadingView};
 
 /// A message was sent.
@@ -90,26 +94,55 @@ pub(crate) fn sent(message: &Message) -> Fact {
     about(&SENT, message).details(print(message))
 }
 
+/// The `change` of `message.edited`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangedMessage)]
+pub struct Edited<'a> {
+    /// The names of the fields that differ.
+    pub fields: &'a [&'a str],
+    /// Whom it mentions anew.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    pub mentioned: &'a [UserId],
+}
+
 /// A message says or shows something else now.
 pub(crate) fn edited(message: &Message, fields: &[&'static str], mentioned: &[UserId]) -> Fact {
-    let mut change = json!({ "fields": fields });
-    if !mentioned.is_empty() {
-        change["mentioned"] = json!(mentioned);
-    }
     let mut details = print(message);
     details["fields"] = json!(fields);
-    about(&EDITED, message).change(&change).details(details)
+    about(&EDITED, message).change(&Edited { fields, mentioned }).details(details)
+}
+
+/// The `change` of `message.reacted`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangedReactions)]
+pub struct Reacted<'a> {
+    /// `reactions`.
+    pub fields: &'a [&'a str],
+    /// The emojis that came.
+    pub added: &'a [String],
+    /// The emojis that went.
+    pub removed: &'a [String],
 }
 
 /// Somebody reacted to a message, or no longer does.
 pub(crate) fn reacted(message: &Message, added: &[String], removed: &[String]) -> Fact {
-    let change = json!({ "fields": ["reactions"], "added": added, "removed": removed });
-    about(&REACTED, message).change(&change)
+    about(&REACTED, message).change(&Reacted { fields: &["reactions"], added, removed })
+}
+
+/// The data of `message.deleted`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedMessage {
+    /// The message.
+    pub id: MessageId,
+    /// The channel it stood in.
+    pub channel_id: ChannelId,
 }
 
 /// A message is in the trash.
 pub(crate) fn deleted(message: &Message) -> Fact {
-    let data = json!({ "id": message.id, "channelId": message.channel_id });
+    let data = DeletedMessage { id: message.id, channel_id: message.channel_id };
     Fact::event(&DELETED, vec![stream(message.channel_id)], message.version, &data)
         .about("message", message.id.0)
         .details(json!({ "channelId": message.channel_id, "senderId": message.sender_id }))
@@ -122,7 +155,7 @@ pub(crate) fn restored(message: &Message) -> Fact {
 
 /// A thread has more or fewer answers.
 pub(crate) fn thread_changed(head: &Message) -> Fact {
-    about(&THREAD_CHANGED, head).change(&json!({ "fields": ["replyCount", "lastReplyAt"] }))
+    about(&THREAD_CHANGED, head).change(&Fields { fields: &["replyCount", "lastReplyAt"] })
 }
 
 /// Somebody has read a thread.

@@ -2,7 +2,9 @@
 
 use sayso_access::UserId;
 use sayso_db::{Fact, FactKind, Stream};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::model::{Notification, NotificationId, Preferences, Topic};
@@ -46,9 +48,21 @@ pub(crate) fn created(notification: &Notification, cause: Option<Uuid>) -> Fact 
     }
 }
 
+/// The data of `notification.read`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ReadNotificationsEvent)]
+pub struct Read<'a> {
+    /// Which; null for all.
+    #[schema(required)]
+    pub ids: Option<&'a [NotificationId]>,
+    /// How many are left.
+    pub unread_count: i64,
+}
+
 /// Notifications were read.
 pub(crate) fn read(user: UserId, ids: Option<&[NotificationId]>, unread_count: i64) -> Fact {
-    let data = json!({ "ids": ids, "unreadCount": unread_count });
+    let data = Read { ids, unread_count };
     Fact::event(&READ, vec![Stream::User(user)], 1, &data)
 }
 

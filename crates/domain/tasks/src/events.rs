@@ -1,11 +1,15 @@
 //! The facts of tasks.
 
 use sayso_access::UserId;
+use sayso_channels::ChannelId;
 use sayso_db::{Fact, FactKind, Stream};
 use sayso_kernel::hex;
 use sayso_kernel::secret::sha256;
+use sayso_web::told::{Fields, Gone};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::comment::Comment;
+use crate::comment::{Comment, CommentId};
 use crate::model::{Task, TaskId};
 use crate::view::{CommentView, TaskView};
 
@@ -113,12 +117,20 @@ pub(crate) fn updated(
     fields: &[&'static str],
     audience: Vec<Stream>,
 ) -> Fact {
-    about(&UPDATED, after, audience).change(&serde_json::json!({ "fields": fields })).details(
-        serde_json::json!({
-            "fields": fields,
-            "status": [before.status.as_str(), after.status.as_str()],
-        }),
-    )
+    about(&UPDATED, after, audience).change(&Fields { fields }).details(serde_json::json!({
+        "fields": fields,
+        "status": [before.status.as_str(), after.status.as_str()],
+    }))
+}
+
+/// The `change` of `task.assigned`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ChangedAssignees)]
+pub struct Assigned<'a> {
+    /// Who is to do it now.
+    pub assigned: &'a [UserId],
+    /// Who no longer is.
+    pub unassigned: &'a [UserId],
 }
 
 /// Who is to do a task was changed.
@@ -128,13 +140,13 @@ pub(crate) fn assigned(
     unassigned: &[UserId],
     audience: Vec<Stream>,
 ) -> Fact {
-    let change = serde_json::json!({ "assigned": assigned, "unassigned": unassigned });
-    about(&ASSIGNED, task, audience).change(&change).details(change)
+    let details = serde_json::json!({ "assigned": assigned, "unassigned": unassigned });
+    about(&ASSIGNED, task, audience).change(&Assigned { assigned, unassigned }).details(details)
 }
 
 /// A task is out of the sight of these people. Nothing of its new state is told.
 pub(crate) fn gone(task: TaskId, audience: Vec<Stream>) -> Fact {
-    Fact::event(&GONE, audience, 0, &serde_json::json!({ "id": task }))
+    Fact::event(&GONE, audience, 0, &Gone { id: task.0 })
 }
 
 /// A task went to a channel that these people see but do not follow. The same
@@ -142,7 +154,7 @@ pub(crate) fn gone(task: TaskId, audience: Vec<Stream>) -> Fact {
 pub(crate) fn moved_away(task: &Task, audience: Vec<Stream>) -> Fact {
     const KIND: FactKind = FactKind { is_audited: false, ..UPDATED };
     Fact::event(&KIND, audience, task.version, &TaskView::of(task))
-        .change(&serde_json::json!({ "fields": ["channelId"] }))
+        .change(&Fields { fields: &["channelId"] })
 }
 
 /// A task was edited although others block it: the audit knows why.
@@ -160,9 +172,20 @@ pub(crate) fn overridden(
     }))
 }
 
+/// The data of `task.deleted`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedTask {
+    /// The task.
+    pub id: TaskId,
+    /// The channel it was in.
+    #[schema(required)]
+    pub channel_id: Option<ChannelId>,
+}
+
 /// A task is in the trash.
 pub(crate) fn deleted(task: &Task, audience: Vec<Stream>) -> Fact {
-    let data = serde_json::json!({ "id": task.id, "channelId": task.channel_id });
+    let data = DeletedTask { id: task.id, channel_id: task.channel_id };
     Fact::event(&DELETED, audience, task.version, &data)
         .about("task", task.id.0)
         .details(serde_json::json!({ "channelId": task.channel_id }))
@@ -193,9 +216,19 @@ fn said(kind: &'static FactKind, comment: &Comment, audience: Vec<Stream>) -> Fa
         }))
 }
 
+/// The data of `task.comment_deleted`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedComment {
+    /// The comment.
+    pub id: CommentId,
+    /// The task it stood at.
+    pub task_id: TaskId,
+}
+
 /// A comment is gone.
 pub(crate) fn comment_deleted(comment: &Comment, audience: Vec<Stream>) -> Fact {
-    let data = serde_json::json!({ "id": comment.id, "taskId": comment.task_id });
+    let data = DeletedComment { id: comment.id, task_id: comment.task_id };
     Fact::event(&COMMENT_DELETED, audience, comment.version + 1, &data)
         .about("task", comment.task_id.0)
         .details(serde_json::json!({ "commentId": comment.id, "authorId": comment.author_id }))

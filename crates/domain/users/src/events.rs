@@ -3,6 +3,7 @@
 use sayso_access::{Role, UserId};
 use sayso_db::{Effect, Fact, FactKind, Stream};
 use sayso_kernel::Timestamp;
+use sayso_web::told::{Fields, Gone};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -198,7 +199,7 @@ fn renewed(fact: Fact, user: UserId) -> Fact {
 #[must_use]
 pub fn updated(before: &User, after: &User, fields: &[&'static str]) -> Fact {
     let standing = |user: &User| json!({ "role": user.role, "managerId": user.manager_id });
-    let fact = about(&UPDATED, after).change(&json!({ "fields": fields })).details(json!({
+    let fact = about(&UPDATED, after).change(&Fields { fields }).details(json!({
         "fields": fields,
         "before": standing(before),
         "after": standing(after),
@@ -209,7 +210,7 @@ pub fn updated(before: &User, after: &User, fields: &[&'static str]) -> Fact {
 /// A person may not come in any more.
 #[must_use]
 pub fn deactivated(user: &User) -> Fact {
-    about(&DEACTIVATED, user).change(&json!({ "fields": ["active"] }))
+    about(&DEACTIVATED, user).change(&Fields { fields: &["active"] })
 }
 
 /// A person was deleted.
@@ -231,7 +232,7 @@ pub fn erased(user: &User) -> Fact {
 }
 
 fn gone(kind: &'static FactKind, user: &User) -> Fact {
-    let data = json!({ "id": user.id });
+    let data = Gone { id: user.id.0 };
     Fact::event(kind, vec![Stream::Company], user.version, &data).about("user", user.id.0)
 }
 

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::ops::{self, OpsState};
-use crate::{docs, events, explain, openapi};
+use crate::{asyncapi, docs, events, explain, openapi};
 
 /// What the routes need.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .with_state(app)
         .split_for_parts();
     openapi::finish(&mut document);
-    let served = openapi::route(&document).merge(docs::route(&document));
+    let served = openapi::route(&document).merge(asyncapi::route()).merge(docs::route(&document));
     let routes = routes
         .merge(served)
         .layer(from_fn_with_state(parts.refusals.clone(), sayso_auth::bearer::watch))

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::handler::{ConnectHandler, FromMessageParts};
-use socketioxide::socket::Socket;
+use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide::{ParserConfig, ParserError, SendError, SocketError, SocketIoBuilder};
 use socketioxide_core::Value as Packet;
 use tower::ServiceExt;
@@ -89,8 +89,8 @@ async fn welcome(
 /// Hears what the client sends and when it goes, whenever that is.
 fn listen(socket: &SocketRef, seat: &Arc<Seat>) {
     let place = Arc::clone(seat);
-    socket.on_disconnect(move || {
-        place.leave();
+    socket.on_disconnect(move |reason: DisconnectReason| {
+        place.leave(left(reason));
         ready(())
     });
     let place = Arc::clone(seat);
@@ -105,6 +105,17 @@ fn listen(socket: &SocketRef, seat: &Arc<Seat>) {
         }
         ready(())
     });
+}
+
+/// Why a client has gone, as a code; it cannot be told any more.
+fn left(reason: DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::PacketParsingError => "socket.bad_packet",
+        DisconnectReason::HeartbeatTimeout => "socket.silent",
+        DisconnectReason::MultipleHttpPollingError => "socket.two_polls",
+        DisconnectReason::TransportError => "socket.cut",
+        _ => "socket.left",
+    }
 }
 
 /// What nests deeper than JSON is read here was made to break something. The

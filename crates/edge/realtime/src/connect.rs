@@ -51,7 +51,9 @@ pub(crate) async fn admit(
     transport: Arc<Transport>,
     parts: &Parts,
 ) -> Result<Admitted, &'static str> {
-    match check(node, auth).await {
+    let checked = check(node, auth).await;
+    transport.spoken_to();
+    match checked {
         Ok((who, resume)) => {
             let origin = parts.extensions.get::<Ctx>().map(|ctx| ctx.origin.clone());
             let origin = origin.unwrap_or_default();
@@ -132,11 +134,11 @@ impl Seat {
         tokio::spawn(replay::bring_up(session, resume));
     }
 
-    /// The client has gone.
-    pub(crate) fn leave(&self) {
+    /// The client has gone, for whatever the code says.
+    pub(crate) fn leave(&self, code: &'static str) {
         let place = std::mem::replace(&mut *self.0.lock(), Place::Left);
         if let Place::Taken(session) = place {
-            session.gone();
+            session.gone(code);
         }
     }
 

@@ -110,7 +110,10 @@ async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<
     let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
     match tokio::spawn(work).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(late)) => Err(Fault::unavailable(late)),
+        Ok(Err(late)) => {
+            metrics::counter!("sayso_realtime_in_refused_total", "as" => "late").increment(1);
+            Err(Fault::unavailable(late))
+        }
         Err(panic) => Err(Fault::internal(panic)),
     }
 }

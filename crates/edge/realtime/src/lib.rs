@@ -40,4 +40,4 @@ mod wire;
 pub use gateway::{Gateway, GatewayParts};
 pub use inbound::{Handler, Inbound};
 pub use node::{Gate, Renewals, Verified};
-pub use protocol::CODES;
+pub use protocol::{ACKNOWLEDGEMENT, CODES, heard, said};

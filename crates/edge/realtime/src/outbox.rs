@@ -143,11 +143,14 @@ impl Line<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::time::Duration;
 
     use parking_lot::Mutex;
     use sayso_config::Realtime;
+    use sayso_events::Placed;
+    use uuid::Uuid;
 
     use super::*;
     use crate::protocol::encode;
@@ -159,6 +162,8 @@ mod tests {
         room: AtomicUsize,
         is_polling: AtomicBool,
         taken: Mutex<Vec<String>>,
+        /// Where what was taken lies in memory.
+        copies: Mutex<Vec<usize>>,
     }
 
     impl Wire for Narrow {
@@ -167,6 +172,7 @@ mod tests {
             let has_room = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
             has_room.map_err(|_| Refused::Full)?;
             self.taken.lock().push(body.get().to_owned());
+            self.copies.lock().push(body.get().as_ptr() as usize);
             Ok(())
         }
 
@@ -253,6 +259,47 @@ mod tests {
 
         assert_eq!(sent[cap - 1], Sent::Waits);
         assert_eq!(sent[cap], Sent::TooSlow);
+    }
+
+    #[test]
+    fn an_event_is_encoded_once_for_all_sockets_of_a_stream() {
+        let streams = ["user:1", "user:2"].map(|stream| Placed::new(stream.to_owned(), 7));
+        let data = serde_json::value::to_raw_value(&1).expect("a number is JSON");
+        let event = Arc::new(Event {
+            position: 1,
+            id: Uuid::nil(),
+            kind: "it.happened".to_owned(),
+            version: 1,
+            at: sayso_kernel::Timestamp::UNIX_EPOCH,
+            actor_id: None,
+            via: "http".to_owned(),
+            correlation_id: Uuid::nil(),
+            streams: streams.into(),
+            data,
+            change: None,
+            effects: Vec::new(),
+        });
+        // Half of them take it at once, half of them later.
+        let mut stages: Vec<Stage> = (0..100).map(|n| Stage::with_room(n % 2)).collect();
+
+        for (n, stage) in stages.iter_mut().enumerate() {
+            let Stage { wire, transport, limits, outbox, now } = stage;
+            let line = Line { now: *now, wire, transport, limits };
+            outbox.push(Packet::Event(Arc::clone(&event), n / 50), &line);
+        }
+        for stage in &mut stages {
+            stage.wire.room.store(1, Ordering::SeqCst);
+            stage.flush();
+        }
+
+        let copies = |part: &[Stage]| -> HashSet<usize> {
+            part.iter().flat_map(|stage| stage.wire.copies.lock().clone()).collect()
+        };
+        let taken: usize = stages.iter().map(|stage| stage.wire.taken.lock().len()).sum();
+        assert_eq!(taken, 100);
+        let (one, other) = stages.split_at(50);
+        assert_eq!((copies(one).len(), copies(other).len()), (1, 1));
+        assert_eq!(copies(&stages).len(), 2);
     }
 
     #[test]

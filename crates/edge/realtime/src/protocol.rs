@@ -2,18 +2,22 @@
 //! this crate serialises.
 
 mod asked;
+mod shown;
 mod volatile;
 
 use std::sync::Arc;
 
 use sayso_access::{SessionId, TOKEN_MISSING, UserId};
-use sayso_events::{Attachment, Resume};
+use sayso_events::{Attachment, EventSchema, Resume};
 use sayso_kernel::{Code, Fault, Kind, Timestamp};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::limits::{Limits, TOKEN_LEN_MAX};
+
+pub use shown::{ACKNOWLEDGEMENT, heard, said};
 
 pub(crate) use asked::{Ack, Acked, Past, Replay as AskedReplay, SetPresence, Typing};
 pub(crate) use volatile::{
@@ -109,32 +113,47 @@ fn resume(value: &Value) -> Result<Wish, Fault> {
 }
 
 /// The first packet of a socket.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ready<'a> {
+    /// Who is connected.
     user_id: UserId,
+    /// In which session.
     session_id: SessionId,
+    /// The name of this history.
     epoch: &'a str,
+    /// Where replay begins, or live where there is none.
     position: i64,
+    /// All that is followed. What is not here is gone, with what was held of it.
     streams: Vec<Begin<'a>>,
+    /// Whether what was missed comes now, in `replay`.
     recovered: bool,
+    /// Why not: `too_old`, `epoch` or `ahead`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// The server's clock.
+    #[schema(value_type = String, format = DateTime)]
     server_time: Timestamp,
+    /// What a client may want to know.
     limits: Shown,
 }
 
 /// A stream and where on it a socket begins.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FollowedStream)]
 struct Begin<'a> {
+    /// `company`, `user:<id>` or `channel:<id>`.
     stream: &'a str,
+    /// The next event on it has the next number.
     seq: i64,
+    /// Since which position it is followed.
     from: i64,
 }
 
 /// The limits a client may want to know.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SocketLimits)]
 struct Shown {
     payload_max_bytes: usize,
     queue_len_max: usize,
@@ -142,7 +161,9 @@ struct Shown {
     sockets_per_person_max: usize,
     events_in_per_second: u32,
     events_in_burst: u32,
+    #[schema(value_type = u64)]
     ping_interval_ms: u128,
+    #[schema(value_type = u64)]
     ping_timeout_ms: u128,
 }
 
@@ -188,10 +209,13 @@ impl<'a> Ready<'a> {
 }
 
 /// Events of the past, oldest first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Replay<'a> {
+    /// At most 200.
     #[serde(serialize_with = "raw_all")]
+    #[schema(value_type = Vec<EventSchema>)]
     pub(crate) events: &'a [Arc<RawValue>],
+    /// Whether another such packet comes before it is live.
     pub(crate) more: bool,
 }
 
@@ -200,11 +224,15 @@ fn raw_all<S: Serializer>(events: &[Arc<RawValue>], serializer: S) -> Result<S::
 }
 
 /// The last packet of a socket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SessionClosed)]
 pub(crate) struct Closing {
+    /// Why.
     pub(crate) code: String,
+    /// Whether it is wanted back.
     pub(crate) reconnect: bool,
+    /// When.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after_ms: Option<u32>,
 }
@@ -222,10 +250,14 @@ impl Closing {
 }
 
 /// A stream begins while connected, after `seq`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = StreamJoined)]
 pub(crate) struct Joined<'a> {
+    /// The stream.
     stream: &'a str,
+    /// The next event on it has the next number.
     seq: i64,
+    /// True: it is not in the log.
     volatile: bool,
 }
 
@@ -236,9 +268,12 @@ impl<'a> Joined<'a> {
 }
 
 /// A stream ends while connected.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = StreamLeft)]
 pub(crate) struct Left<'a> {
+    /// The stream.
     stream: &'a str,
+    /// True: it is not in the log.
     volatile: bool,
 }
 

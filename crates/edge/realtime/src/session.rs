@@ -234,8 +234,10 @@ impl Session {
     }
 
     /// The socket is gone by itself.
-    pub(crate) fn gone(&self) {
-        self.end(|| ());
+    pub(crate) fn gone(&self, code: &'static str) {
+        if self.end(|| ()) {
+            metrics::counter!("sayso_realtime_gone_total", "code" => code).increment(1);
+        }
     }
 
     /// Ends it, if it has not ended already. `farewell` is the last thing that

@@ -7,7 +7,7 @@
 //! and, for polling, how to speak the client's own farewell.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +16,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::UPGRADES_MAX;
+
+/// Nobody said who they are, in time or at all.
+const NO_HELLO: &str = "socket.no_hello";
 
 /// Ends a polling session by its id, as if its client had said farewell.
 pub(crate) type EndPolling = Box<dyn Fn(String) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -37,6 +40,7 @@ pub(crate) struct Transport {
     sent: AtomicU64,
     taken: AtomicU64,
     room: Notify,
+    is_spoken_to: AtomicBool,
 }
 
 impl Transports {
@@ -51,6 +55,7 @@ impl Transports {
             sent: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             room: Notify::new(),
+            is_spoken_to: AtomicBool::new(false),
         }))
     }
 
@@ -82,6 +87,11 @@ impl Transport {
         }
         websockets.push(cut);
         true
+    }
+
+    /// Somebody has said who they are, or tried to.
+    pub(crate) fn spoken_to(&self) {
+        self.is_spoken_to.store(true, Ordering::SeqCst);
     }
 
     /// A packet was handed to the Socket.IO server.
@@ -122,6 +132,9 @@ impl Drop for Transport {
     fn drop(&mut self) {
         if let Some(sid) = self.sid.get() {
             self.all.by_sid.lock().remove(sid);
+        }
+        if !self.is_spoken_to.load(Ordering::SeqCst) {
+            metrics::counter!("sayso_realtime_refused_total", "code" => NO_HELLO).increment(1);
         }
         self.all.open.fetch_sub(1, Ordering::SeqCst);
     }

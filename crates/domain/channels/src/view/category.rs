@@ -164,6 +164,15 @@ pub struct CategoryView {
     pub revision: i32,
 }
 
+/// The data of `category.deleted`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct DeletedCategory {
+    /// Its id.
+    pub id: CategoryId,
+    /// `task` or `channel`.
+    pub kind: &'static str,
+}
+
 impl CategoryView {
     /// A category as everybody sees it.
     #[must_use]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::model::{MemberChange, MemberRole, Membership, NotificationLevel, Setting};
+use crate::model::{ChannelId, MemberChange, MemberRole, Membership, NotificationLevel, Setting};
 
 /// A member's role.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -91,6 +91,20 @@ impl From<ChangeMembers> for MemberChange {
 pub struct ReadChannel {
     /// The newest message that was read; it must stand in this channel.
     pub message_id: Uuid,
+}
+
+/// The payload of `channel.read` over a socket: the body of the HTTP request,
+/// and which channel.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SocketRead {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The newest message that was read.
+    pub message_id: Uuid,
+    /// The key under which it is done once.
+    #[schema(min_length = 1, max_length = 64)]
+    pub client_id: Option<String>,
 }
 
 /// Which messages of a channel somebody wants to be told of.

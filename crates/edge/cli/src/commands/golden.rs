@@ -31,6 +31,7 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
     let document = document()?;
     let files = [
         ("openapi.json", sayso_api::document(&document) + "\n"),
+        ("asyncapi.json", sayso_api::asyncapi_text() + "\n"),
         ("endpoints.txt", catalog::endpoints_text(&document)),
         ("errors.txt", catalog::errors_text()),
         ("events.txt", catalog::events_text()),

@@ -1,6 +1,6 @@
 //! What clients ask of the gateway itself, and what it answers.
 
-use sayso_events::Event;
+use sayso_events::{Event, EventSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -54,15 +54,19 @@ pub(crate) struct Ack {
 }
 
 /// What was noted of an `events.ack`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Acknowledged)]
 pub(crate) struct Acked<'a> {
+    /// The history.
     pub(crate) epoch: &'a str,
+    /// The place that was noted.
     pub(crate) position: i64,
 }
 
 /// `events.replay`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = AskedReplay)]
 pub(crate) struct Replay {
     /// The history that the client knows.
     #[schema(min_length = 1, max_length = 100)]
@@ -76,11 +80,16 @@ pub(crate) struct Replay {
 }
 
 /// A part of the past, as HTTP answers it too.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Past {
+    /// The events, oldest first.
+    #[schema(value_type = Vec<EventSchema>)]
     items: Vec<Value>,
+    /// Where to go on: everything up to here was told.
     position: i64,
+    /// The end of the log.
     head: i64,
+    /// The history.
     epoch: String,
 }
 

@@ -7,6 +7,7 @@ use sayso_events::Seen;
 use sayso_kernel::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// Names of volatile events.
 pub(crate) const CONNECTED: &str = "user.connected";
@@ -18,12 +19,18 @@ pub(crate) const TYPING_ENDED: &str = "typing.stopped";
 
 /// How a person is seen: `presence.changed`, `user.connected`,
 /// `user.disconnected`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Presence)]
 pub(crate) struct Person {
+    /// Who.
     user_id: UserId,
+    /// `online`, `away`, `busy` or `offline`.
     status: &'static str,
+    /// When the person last showed a sign of life.
+    #[schema(required, value_type = Option<String>, format = DateTime)]
     last_active_at: Option<Timestamp>,
+    /// True: it is not in the log.
     volatile: bool,
 }
 
@@ -35,19 +42,26 @@ impl Person {
 }
 
 /// Many at once: `presence.listed`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = PresenceList)]
 pub(crate) struct Listed<'a> {
+    /// How each is seen now.
     #[serde(serialize_with = "super::raw_all")]
+    #[schema(value_type = Vec<Person>)]
     pub(crate) people: &'a [Arc<RawValue>],
+    /// True: it is not in the log.
     pub(crate) volatile: bool,
 }
 
 /// `typing.started`, `typing.stopped`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Typist<'a> {
+    /// Where.
     channel_id: &'a str,
+    /// Who.
     user_id: UserId,
+    /// True: it is not in the log.
     volatile: bool,
 }
 

@@ -36,6 +36,34 @@ pub(crate) async fn websocket(stage: &Stage, token: &str) -> WebSocketStream<Tcp
     }
 }
 
+/// One that goes on after a place, and what it hears.
+pub(crate) struct Resumed(WebSocketStream<TcpStream>);
+
+pub(crate) async fn resumed(stage: &Stage, token: &str, position: i64) -> Resumed {
+    let epoch = stage.epoch();
+    let mut socket = silent(stage).await;
+    let resume = json!({ "epoch": epoch, "position": position });
+    let hello = format!("40{}", json!({ "token": token, "resume": resume }));
+    socket.send(Message::text(hello)).await.expect("it listens");
+    Resumed(socket)
+}
+
+impl Resumed {
+    /// The next event but `ready`, as it came.
+    pub(crate) async fn next(&mut self) -> (String, serde_json::Value) {
+        loop {
+            let message = self.0.next().await.expect("it is open").expect("it is open");
+            let Some(text) = message.to_text().ok().and_then(|text| text.strip_prefix("42")) else {
+                continue;
+            };
+            let mut event: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            if event[0] != "ready" {
+                return (event[0].as_str().expect("a name").to_owned(), event[1].take());
+            }
+        }
+    }
+}
+
 /// A client that polls by hand.
 struct Polling {
     http: reqwest::Client,

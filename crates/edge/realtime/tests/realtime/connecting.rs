@@ -83,6 +83,39 @@ async fn what_the_node_no_longer_remembers_comes_from_the_log() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_python_comes_through_a_long_replay_over_polling() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::python();
+    let people = [stage.person(), stage.person(), stage.person()];
+    let epoch = {
+        let connect = Connect {
+            id: "first",
+            person: &people[0].client,
+            transports: &["polling"],
+            resume: None,
+        };
+        sockets.connect_and_wait(&connect).await["epoch"].clone()
+    };
+    for _ in 0..4 {
+        stage.happen_often(&Stream::Company, &[], 150, "x").await;
+    }
+    stage.settle().await;
+
+    for (n, person) in people.iter().enumerate() {
+        let id = n.to_string();
+        let resume = Some(json!({ "epoch": epoch, "position": 0 }));
+        let connect = Connect { id: &id, person: &person.client, transports: &["polling"], resume };
+        sockets.connect_and_wait(&connect).await;
+    }
+    for id in ["0", "1", "2", "first"] {
+        until("all is heard", SOON, async || (sockets.event_count(id) >= 600).then_some(())).await;
+        assert_eq!(sockets.event_count(id), 600, "{id}");
+        assert_no_hole(&sockets, id);
+        assert_eq!(sockets.count(id, "disconnect"), 0, "{id} did not get on");
+    }
+}
+
 /// Misses so many events and hears them all.
 async fn come_back(transports: &[&str], missed: usize) {
     let stage = Stage::new().await;
@@ -124,7 +157,14 @@ async fn who_cannot_go_on_is_told_why_and_begins_at_the_head() {
     let ann = stage.person();
     let first = Connect { id: "a", person: &ann.client, transports: &["websocket"], resume: None };
     let ready = sockets.connect_and_wait(&first).await;
+    stage.happen_often(&Stream::Company, &[], 5, "").await;
+    stage.settle().await;
+    // The log forgets what is old.
+    let forget = "DELETE FROM event_streams WHERE position <= 3;
+                  DELETE FROM event_log WHERE position <= 3";
+    stage.database.superuser().await.batch_execute(forget).await.unwrap();
     let cursors = [
+        ("too_old", json!({ "epoch": ready["epoch"], "position": 2 })),
         ("epoch", json!({ "epoch": "another", "position": 0 })),
         ("ahead", json!({ "epoch": ready["epoch"], "position": 1_000_000 })),
     ];
@@ -136,7 +176,12 @@ async fn who_cannot_go_on_is_told_why_and_begins_at_the_head() {
         assert_eq!(ready["recovered"], false);
         assert_eq!(ready["reason"], reason);
         assert_eq!(sockets.count(reason, "replay"), 0);
+        assert_eq!(sockets.event_count(reason), 0);
     }
+    let last = Some(json!({ "epoch": ready["epoch"], "position": 3 }));
+    let ready = sockets.connect_and_wait(&Connect { id: "last", resume: last, ..first }).await;
+    assert_eq!(ready["recovered"], true, "the place just before the oldest leads on");
+    until("the rest", SOON, async || (sockets.event_count("last") == 2).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,4 +71,6 @@ async fn events_are_worked_on_in_order_and_answered_with_data_or_a_problem() {
         assert_eq!(failed["error"]["code"], "server.internal");
         assert_eq!(unknown["error"]["code"], "socket.unknown_event");
     }
+    // What this handler answers is no message, and that is seen.
+    assert_eq!(sockets.take_unfit().len(), 100);
 }

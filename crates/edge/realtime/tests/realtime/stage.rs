@@ -13,9 +13,10 @@ use sayso_db::{Effect, Fact, FactKind, Stream};
 use sayso_events::{Acked, Log, Presence, Volatile};
 use sayso_kernel::{Code, Fault, Kind, Timestamp};
 use sayso_realtime::{Gate, Gateway, GatewayParts, Inbound, Renewals, Verified};
-use sayso_testkit::{Client, Node, Sockets, TestCtx, TestDatabase, until};
+pub(crate) use sayso_testkit::assert_unbroken as assert_no_hole;
+use sayso_testkit::{Client, Node, TestCtx, TestDatabase, until};
 use sayso_web::stack::{Settings, Sources};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -149,6 +150,11 @@ impl Stage {
         self.facts.fetch_add(i64::try_from(times).expect("not so many"), Ordering::SeqCst);
     }
 
+    /// The name of the history.
+    pub(crate) fn epoch(&self) -> String {
+        self.node.hub.applied().map(|applied| applied.epoch.to_string()).unwrap_or_default()
+    }
+
     /// How many facts were committed here: the position of the last.
     pub(crate) fn facts(&self) -> i64 {
         self.facts.load(Ordering::SeqCst)
@@ -241,49 +247,12 @@ async fn serve(gateway: &Gateway, ctx: &TestCtx, stop: &CancellationToken) -> So
     address
 }
 
+/// Whether the long forms of faults are wanted.
+pub(crate) fn is_full() -> bool {
+    sayso_config::process_environment()
+        .any(|(name, value)| name == "SAYSO_FAULTS" && value == "full")
+}
+
 pub(crate) fn channel() -> Stream {
     Stream::Channel(Uuid::from_u128(77))
-}
-
-/// What a client that watches the numbers would say of what a socket heard:
-/// nothing is missing, nothing is there twice, everything is in order.
-/// Answers the last position.
-pub(crate) fn assert_no_hole(sockets: &Sockets, id: &str) -> i64 {
-    let mut last = std::collections::HashMap::<String, i64>::new();
-    let mut position = 0;
-    for heard in sockets.heard(id) {
-        let body = &heard.payload;
-        match heard.event.as_str() {
-            "ready" => {
-                for at in body["streams"].as_array().expect("streams") {
-                    last.insert(name(at), number(at, "seq"));
-                }
-                position = number(body, "position");
-            }
-            "stream.joined" => {
-                last.insert(name(body), number(body, "seq"));
-            }
-            "stream.left" => {
-                last.remove(&name(body));
-            }
-            _ if body["position"].is_i64() => {
-                let stream = name(body);
-                let seq = last.get_mut(&stream).unwrap_or_else(|| panic!("{stream}: {body}"));
-                assert_eq!(number(body, "seq"), *seq + 1, "{id}: {stream} after {seq}: {body}");
-                *seq += 1;
-                assert!(number(body, "position") > position, "{id}: out of order: {body}");
-                position = number(body, "position");
-            }
-            _ => {}
-        }
-    }
-    position
-}
-
-fn name(value: &Value) -> String {
-    value["stream"].as_str().expect("a stream").to_owned()
-}
-
-fn number(value: &Value, field: &str) -> i64 {
-    value[field].as_i64().unwrap_or_else(|| panic!("no {field} in {value}"))
 }

@@ -6,7 +6,8 @@ use sayso_db::{Effect, Stream};
 use sayso_testkit::{Connect, Sockets, until};
 use serde_json::json;
 
-use crate::stage::{SOON, Stage, assert_no_hole, channel};
+use crate::bad_readers::resumed;
+use crate::stage::{SOON, Stage, assert_no_hole, channel, is_full};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_is_heard_from_joining_to_leaving() {
@@ -112,6 +113,46 @@ async fn sockets_that_are_cut_again_and_again_under_load_miss_nothing() {
     }
 }
 
+/// Comes back again and again after the last place, while things happen all the
+/// time. Answers how many events came as the past, and how many live.
+async fn come_back_again_and_again(stage: &Stage, rounds: usize) -> (usize, usize) {
+    let (person, mut last) = (stage.person(), 0);
+    let (mut replayed, mut live) = (0, 0);
+    for round in 0..rounds {
+        let mut heard = resumed(stage, &person.token, last).await;
+        let until = last + 3;
+        while last < until {
+            let (name, mut body) = heard.next().await;
+            let past = body["events"].take();
+            let mut events = past.as_array().cloned().unwrap_or_else(|| vec![body]);
+            // News of who is there have no place.
+            events.retain(|event| event["position"].is_i64());
+            *(if name == "replay" { &mut replayed } else { &mut live }) += events.len();
+            for event in events {
+                assert_eq!(event["position"], last + 1, "round {round}");
+                last += 1;
+            }
+        }
+    }
+    (replayed, live)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_at_the_instant_of_a_commit_hears_it_once() {
+    let stage = Stage::new().await;
+    let rounds = if is_full() { 1_000 } else { 15 };
+
+    let coming = (0..10).map(|_| come_back_again_and_again(&stage, rounds));
+    let heard = tokio::select! {
+        heard = futures_util::future::join_all(coming) => heard,
+        () = async { loop { stage.happen(&Stream::Company, &[]).await } } => unreachable!(),
+    };
+
+    let replayed: usize = heard.iter().map(|(replayed, _)| replayed).sum();
+    let live: usize = heard.iter().map(|(_, live)| live).sum();
+    assert!(replayed > 0 && live > 0, "{replayed} replayed, {live} live: there was no race");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_while_messages_flow_hears_none_after_the_removal() {
     let stage = Stage::new().await;
@@ -121,7 +162,8 @@ async fn who_is_removed_while_messages_flow_hears_none_after_the_removal() {
         Connect { id: "a", person: &ann.client, transports: &["websocket"], resume: None };
     let ready = sockets.connect_and_wait(&connect).await;
 
-    for _ in 0..200 {
+    let rounds = if is_full() { 1_000 } else { 200 };
+    for _ in 0..rounds {
         stage.happen(&ann.stream(), &[ann.follow(&channel())]).await;
         let (everybody, hers, out) = (channel(), ann.stream(), [ann.unfollow(&channel())]);
         tokio::join!(
@@ -148,7 +190,7 @@ async fn who_is_removed_while_messages_flow_hears_none_after_the_removal() {
             own += 1;
         }
     }
-    assert_eq!((own, leaked), (401, 0));
+    assert_eq!((own, leaked), (2 * rounds + 1, 0));
     assert!(inside > 0, "no message came before a removal: there was no race");
     assert_no_hole(&sockets, "a");
     // Nor does the past hold any of them.

@@ -1,0 +1,253 @@
+//! The line between the clients and the server is bad, while people write:
+//! nothing is lost, doubled or out of order.
+//!
+//! The short form takes a few seconds each, `SAYSO_FAULTS=full` minutes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sayso_kernel::Random;
+use sayso_testkit::{
+    Client, Connect, ProcessSetup, Proxy, Sockets, TestDatabase, Way, Weather, until,
+};
+use tokio::time::sleep;
+
+use super::crash::is_full;
+use super::judge::{Subscriber, Verdict, judge};
+use super::mutants::mutant_bin;
+use super::storm::{channels, collect, connect, write};
+use super::writer::Memory;
+use crate::clients::metric;
+use crate::company::Company;
+use crate::truth::Truth;
+
+const SOON: Duration = Duration::from_secs(60);
+/// A silence of so long is noticed by either side, on a machine with nothing
+/// else to do.
+const PING: Duration = Duration::from_millis(500);
+const EVERY_KIND: [&[&str]; 3] = [&["websocket"], &["polling"], &["polling", "websocket"]];
+const WRITERS: usize = 3;
+
+/// Everybody's clients behind one line.
+struct Scene {
+    company: Company,
+    database: TestDatabase,
+    proxy: Proxy,
+    sockets: Arc<Sockets>,
+    channels: Vec<String>,
+    subscribers: Vec<Subscriber>,
+}
+
+impl Scene {
+    async fn new(sockets: usize, mutant: Option<&str>) -> Self {
+        let database = TestDatabase::new().await;
+        let ping = PING.as_millis().to_string();
+        let mut setup = ProcessSetup::on(&database)
+            .env("SAYSO_REALTIME__PING_INTERVAL_MS", &ping)
+            .env("SAYSO_REALTIME__PING_TIMEOUT_MS", &ping)
+            .env("SAYSO_REALTIME__SOCKETS_PER_PERSON_MAX", "1000");
+        if mutant.is_some() {
+            setup = setup.bin(mutant_bin());
+        }
+        let mut company = Company::found(setup).await;
+        let channels = channels(&company).await;
+        if let Some(mutant) = mutant {
+            company.server.stop().await;
+            company.server.set("SAYSO_MUTANT", mutant);
+            company.server.restart().await;
+        }
+        Truth::of(&database.app_config()).await.settle().await;
+        let proxy = Proxy::before(&company.server.url()).await;
+        let people = company.everybody().map(|(name, who)| (name, who.through(&proxy.url())));
+        let drivers = Arc::new(Sockets::brief());
+        let subscribers = connect(&people, &drivers, &EVERY_KIND, sockets).await;
+        Self { company, database, proxy, sockets: drivers, channels, subscribers }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.subscribers.iter().map(|one| one.name.clone()).collect()
+    }
+
+    /// How often all of them together were let in.
+    fn readies(&self) -> usize {
+        self.names().iter().map(|name| self.sockets.count(name, "ready")).sum()
+    }
+
+    /// The faults happen while people write; then it is counted.
+    async fn judged(self, seed: u64, weather: impl AsyncFnOnce(&Self)) -> Verdict {
+        let random = Random::seeded(seed);
+        // Writers stop when the weather has passed; this is only an end.
+        let end = Instant::now() + if is_full() { SOON * 3 } else { Duration::from_secs(4) };
+        let writers = write(&self.company, &self.channels, WRITERS, &random, end);
+        weather(&self).await;
+        self.proxy.set(Weather::Fair);
+        let mut memory = Memory::default();
+        for writer in writers {
+            memory.add(writer.await.unwrap());
+        }
+        let faults = usize::try_from(self.proxy.fired()).unwrap();
+        let Self { database, sockets, subscribers, .. } = &self;
+        let (config, subscribers) = (database.app_config(), subscribers.clone());
+        let verdict = judge(&collect(&config, sockets, subscribers, memory, faults).await);
+        eprintln!(
+            "{} faults, {} acked, {} stored, {} received, {} reconnects",
+            verdict.faults, verdict.acked, verdict.stored, verdict.received, verdict.reconnects
+        );
+        verdict
+    }
+}
+
+fn rounds(short: usize, full: usize) -> usize {
+    if is_full() { full } else { short }
+}
+
+/// Cuts connections in the middle of what they carry, again and again.
+async fn cut_in_the_middle(scene: &Scene) {
+    let random = Random::seeded(27);
+    for round in 0..rounds(8, 200) {
+        let before = scene.proxy.fired();
+        scene.proxy.set(Weather::CutAfter(200 + u64::from(random.below(8_000))));
+        until(&format!("cut {round}"), SOON, async || (scene.proxy.fired() > before).then_some(()))
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_and_polls_that_are_cut_in_the_middle_lose_nothing() {
+    let scene = Scene::new(6, None).await;
+
+    let verdict = scene.judged(27, cut_in_the_middle).await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_does_not_replay_is_convicted_behind_a_bad_line() {
+    let scene = Scene::new(6, Some("no-replay")).await;
+
+    let verdict = scene
+        .judged(28, async |scene| {
+            for _ in 0..4 {
+                scene.proxy.reset();
+                sleep(PING).await;
+            }
+        })
+        .await;
+
+    assert!(verdict.lost_events > 0, "{verdict:#?}");
+    assert_eq!(verdict.lost_writes, 0, "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_up_by_a_partition_is_heard_once() {
+    let scene = Scene::new(6, None).await;
+
+    let verdict = scene
+        .judged(29, async |scene| {
+            for round in 1..=rounds(2, 20) {
+                // A little, which nobody notices; and until both sides give up.
+                let silence = if round % 2 == 1 { PING / 2 } else { PING * 3 };
+                scene.proxy.set(Weather::Held(Way::Both));
+                sleep(silence).await;
+                scene.proxy.set(Weather::Fair);
+                sleep(PING).await;
+            }
+        })
+        .await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_swallows_everything_is_noticed_and_presence_flips_once_at_most() {
+    let scene = Scene::new(8, None).await;
+    let watcher = Sockets::start();
+    let (person, transports) = (&scene.company.ceo, &["websocket"][..]);
+    watcher.connect_and_wait(&Connect { id: "watcher", person, transports, resume: None }).await;
+    let url = scene.company.server.url();
+    let bob = scene.company.bob.user_id().to_owned();
+
+    let verdict = scene
+        .judged(30, async |scene| {
+            let letting_in = scene.readies();
+            scene.proxy.set(Weather::Swallowed(Way::Both));
+            // Every connection that is there has lost something.
+            sleep(PING).await;
+            scene.proxy.set(Weather::Fair);
+            until("everybody is back", SOON, async || {
+                (scene.readies() >= letting_in + 8).then_some(())
+            })
+            .await;
+            let ceo = Client::login(&url, "ceo@example.com", crate::company::PASSWORD).await;
+            until("the dead are noticed", SOON, async || {
+                (metric(&ceo, "sayso_realtime_sockets ").await == 9.0).then_some(())
+            })
+            .await;
+        })
+        .await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+    let told = |kind: &str| -> usize {
+        let heard = watcher.heard("watcher").into_iter().filter(|heard| heard.event == kind);
+        heard.filter(|heard| heard.payload["userId"] == bob.as_str()).count()
+    };
+    let (gone, back) = (told("user.disconnected"), told("user.connected"));
+    assert!(gone <= 1 && back == gone, "Bob went {gone} times and came {back} times");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_line_and_upgrades_in_the_midst_of_events_keep_the_order() {
+    let scene = Scene::new(6, None).await;
+
+    let verdict = scene
+        .judged(37, async |scene| {
+            scene.proxy.set(Weather::Delayed(Duration::from_millis(15)));
+            for _ in 0..rounds(3, 60) {
+                let letting_in = scene.readies();
+                scene.proxy.cut();
+                until("everybody is back", SOON, async || {
+                    (scene.readies() >= letting_in + 6).then_some(())
+                })
+                .await;
+            }
+        })
+        .await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+}
+
+/// How often the server has sent each statement to its database so far.
+async fn statements(who: &Client) -> HashMap<String, f64> {
+    let text = who.get("/metrics").await.text;
+    let counts = text.lines().filter(|line| line.starts_with("sayso_db_statement_seconds_count"));
+    let pairs = counts.filter_map(|line| line.rsplit_once(' '));
+    pairs.map(|(name, count)| (name.to_owned(), count.parse().unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_are_reset_at_once_are_back_soon_and_cost_few_statements() {
+    let count = rounds(60, 1_000);
+    let scene = Scene::new(count, None).await;
+    let ceo = scene.company.ceo.clone();
+
+    let started = Instant::now();
+    let before = statements(&ceo).await;
+    scene.proxy.reset();
+    until("everybody is back", SOON, async || (scene.readies() >= 2 * count).then_some(())).await;
+    let took = started.elapsed();
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    let sockets = count as f64;
+    let since = statements(&ceo).await.into_iter().map(|(name, now)| {
+        let each = (now - before.get(&name).unwrap_or(&0.0)) / sockets;
+        (name, each)
+    });
+    // What the server does by itself it does not do for every socket.
+    let per_socket: Vec<(String, f64)> = since.filter(|(_, each)| *each > 0.8).collect();
+    let each: f64 = per_socket.iter().map(|(_, each)| each).sum();
+
+    eprintln!("{count} sockets were back after {took:?}, at {per_socket:?} statements each");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(each <= 3.1, "{per_socket:?}");
+    assert!(scene.proxy.fired() >= u64::try_from(count).unwrap());
+}
