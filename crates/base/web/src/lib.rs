@@ -52,6 +52,7 @@ mod shape;
 pub mod stack;
 mod state;
 mod stream;
+pub mod unasked;
 mod write;
 
 pub use access_log::HTTP_REQUEST_MICROS;
