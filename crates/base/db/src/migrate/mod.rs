@@ -85,6 +85,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (26, "0026_people_by_role"),
     (27, "0027_second_factor"),
     (28, "0028_machines_and_links"),
+    (29, "0029_deleted_by"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
