@@ -1,5 +1,6 @@
 //! The facts of notifications.
 
+use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{Fact, FactKind, Stream};
 use serde_json::json;
@@ -47,8 +48,12 @@ pub(crate) fn created(notification: &Notification, cause: Option<Uuid>) -> Fact 
 }
 
 /// Notifications were read.
-pub(crate) fn read(user: UserId, ids: Option<&[NotificationId]>, unread_count: i64) -> Fact {
-    let data = json!({ "ids": ids, "unreadCount": unread_count });
+pub(crate) fn read(
+    user: UserId,
+    ids: Option<&[NotificationId]>,
+    (read_at, unread_count): (Timestamp, i64),
+) -> Fact {
+    let data = json!({ "ids": ids, "readAt": read_at, "unreadCount": unread_count });
     Fact::event(&READ, vec![Stream::User(user)], 1, &data)
 }
 
