@@ -3,7 +3,7 @@
 use sayso_testkit::{Client, Process, ProcessSetup};
 use serde_json::json;
 
-const PASSWORD: &str = "correct horse battery staple";
+pub const PASSWORD: &str = "correct horse battery staple";
 
 /// A server with a CEO, a manager and two of the staff.
 pub struct Company {

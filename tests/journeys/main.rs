@@ -6,9 +6,11 @@
 mod abuse;
 mod cast;
 mod company;
+mod conformance;
 mod consumer;
 mod contract;
 mod faults;
+mod golden;
 mod listening;
 mod live;
 mod network;
@@ -17,5 +19,6 @@ mod project;
 mod rights;
 mod team;
 mod truth;
+mod tutorial;
 mod wire;
 mod work;
