@@ -1,5 +1,5 @@
 # Every task of the project, each a few lines over cargo and scripts/.
-.PHONY: run test lint fmt golden faults plans figures ci
+.PHONY: run test lint fmt golden faults plans figures schemathesis ci
 
 # The whole product on one machine, with a demo company.
 run:
@@ -25,9 +25,12 @@ lint:
 fmt:
 	cargo fmt --all
 
-# The reviewed outputs in golden/, written anew; plans of statements come from a
-# PostgreSQL of their own, the matrix of rights from a server that is called.
+# The reviewed outputs in golden/, written anew. What every route costs, and the
+# examples of the document, come from calling it, and so does the matrix of
+# rights; the document from the binary; plans of statements from a PostgreSQL of
+# their own.
 golden:
+	SAYSO_GOLDEN=write scripts/test every_operation_keeps_the_rules_of_all
 	cargo xtask golden
 	scripts/plans golden
 	scripts/matrix
@@ -40,6 +43,11 @@ plans:
 # What authentication costs, of an optimised build.
 figures:
 	scripts/figures
+
+# Every operation of the OpenAPI document tried with made-up input, as a CEO, a
+# manager and one of the staff.
+schemathesis:
+	scripts/schemathesis
 
 # What must be green before a change is merged.
 ci:

@@ -90,6 +90,51 @@ impl Truth {
         follows
     }
 
+    /// Where the log is, when everything that was committed is in it.
+    pub async fn mark(&self) -> i64 {
+        self.settle().await;
+        let head = self.0.query_one("SELECT position FROM log_head", &[]).await.unwrap();
+        head.get(0)
+    }
+
+    /// The facts that somebody left since a mark; not those that a worker, the
+    /// sequencer or a refusal did.
+    pub async fn left_since(&self, mark: i64) -> Vec<String> {
+        self.settle().await;
+        let sql = "SELECT type FROM event_log
+                   WHERE position > $1 AND caused_by IS NULL
+                     AND type NOT IN ('audit.sealed', 'access.refused')
+                   ORDER BY position";
+        let rows = self.0.query(sql, &[&mark]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Facts since a mark that stand in the log but not in the audit, or the
+    /// other way round, against what `golden/events.txt` says of their kind.
+    pub async fn untold(&self, mark: i64) -> Vec<String> {
+        let sql = "SELECT e.type, cardinality(e.streams) > 0,
+                          EXISTS (SELECT FROM audit_log a WHERE a.position = e.position
+                                                            AND a.action = e.type)
+                   FROM event_log e WHERE e.position > $1 ORDER BY e.position";
+        let rows = self.0.query(sql, &[&mark]).await.unwrap();
+        let kinds = std::fs::read_to_string(crate::golden::root().join("golden/events.txt"));
+        let kinds = kinds.unwrap();
+        let wrong = rows.iter().filter_map(|row| {
+            let (kind, is_event, is_audited): (String, bool, bool) =
+                (row.get(0), row.get(1), row.get(2));
+            let line = kinds.lines().find(|line| line.split_whitespace().next() == Some(&kind));
+            let due = line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or("no");
+            let is = match (is_event, is_audited) {
+                (true, true) => "event+audit",
+                (true, false) => "event",
+                (false, true) => "audit",
+                (false, false) => "control",
+            };
+            (is != due).then(|| format!("{kind} is {is}, {due} is said of it"))
+        });
+        wrong.collect()
+    }
+
     /// The number of rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");

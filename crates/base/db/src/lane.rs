@@ -10,7 +10,7 @@ use sayso_kernel::Fault;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, NoTls};
 
-use crate::DbError;
+use crate::{DbError, cost};
 
 /// How long an answer may take. The acquisition of a connection counts, but
 /// this much is left for the answer however long that took.
@@ -116,11 +116,13 @@ impl Lease {
     /// Commits.
     pub(crate) async fn commit(&self) -> Result<(), DbError> {
         let limit = self.patience.saturating_sub(AFTER_COMMIT);
+        cost::trip();
         within(limit, self.client().batch_execute("COMMIT")).await
     }
 
     /// Waits for the answer to something that takes no time.
     pub(crate) async fn trifle(&self, sql: &str) -> Result<(), DbError> {
+        cost::trip();
         within(TRIFLE.min(self.patience), self.client().batch_execute(sql)).await
     }
 

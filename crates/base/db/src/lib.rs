@@ -24,6 +24,7 @@
 
 mod checks;
 mod connect;
+mod cost;
 mod error;
 mod fact;
 mod lane;
@@ -41,9 +42,11 @@ mod tx;
 
 pub use checks::{check_durability, is_up};
 pub use connect::{Db, DbLimits, Wake};
+pub use cost::{Cost, counted, uncounted};
 pub use error::{DbError, OnConstraint};
 pub use fact::{Effect, Fact, FactKind, Stream, Subject};
 pub use once::{CODES, IdempotencyKey, StoredReply, Written};
+pub use outbox::TOO_MUCH;
 pub use reader::Reader;
 pub use sql::{Queries, Sql};
 pub use tokio_postgres::{self, Row};

@@ -35,7 +35,7 @@ pub const MISMATCH: Code =
     Code::new("idempotency.mismatch", Kind::Invalid, "This key was used with another request");
 
 /// The codes declared here.
-pub const CODES: &[&Code] = &[&IN_PROGRESS, &MISMATCH];
+pub const CODES: &[&Code] = &[&IN_PROGRESS, &MISMATCH, &crate::outbox::TOO_MUCH];
 
 const TRY_LOCK: Sql =
     Sql::new("idempotency.try_lock", "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1))");

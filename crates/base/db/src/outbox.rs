@@ -1,10 +1,14 @@
 //! Facts become rows of the outbox.
 
 use sayso_access::Ctx;
-use sayso_kernel::{Fault, Timestamp};
+use sayso_kernel::{Code, Fault, Kind, Timestamp};
 use uuid::Uuid;
 
 use crate::{Fact, Sql};
+
+/// One request changes too much.
+pub const TOO_MUCH: Code =
+    Code::new("request.too_much", Kind::Conflict, "This changes too much at once: do it in parts");
 
 /// Facts of one transaction at the most.
 pub(crate) const FACTS_MAX: usize = 1000;
@@ -47,10 +51,12 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Turns facts into columns; too many or too large is a bug of the caller.
+    /// Turns facts into columns. Too many are asked for by whoever changes much
+    /// at once, and are refused; one too large is a bug of the caller.
     pub(crate) fn of(ctx: &Ctx, facts: &[Fact]) -> Result<Self, Fault> {
         if facts.len() > FACTS_MAX {
-            return Err(Fault::internal(format!("{} facts in one transaction", facts.len())));
+            let text = format!("would leave {} facts, {FACTS_MAX} are the most", facts.len());
+            return Err(Fault::new(&TOO_MUCH).detail(text));
         }
         let mut rows = Self::default();
         for fact in facts {

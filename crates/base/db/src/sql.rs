@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::DbError;
+use crate::{DbError, cost};
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -66,6 +66,7 @@ impl Watch {
         outcome: &Result<Vec<Row>, DbError>,
     ) {
         let took = started.elapsed();
+        cost::statement();
         metrics::histogram!("sayso_db_statement_seconds", "statement" => sql.name).record(took);
         let rows = outcome.as_ref().ok().map(Vec::len);
         match rows {

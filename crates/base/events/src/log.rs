@@ -115,6 +115,8 @@ pub struct Past {
     pub head: i64,
     /// The history's name.
     pub epoch: String,
+    /// The streams of the person.
+    pub streams: Vec<FollowedStream>,
 }
 
 impl Attachment {
@@ -225,7 +227,7 @@ impl Log {
         let is_all = i64::try_from(events.len()).unwrap_or(i64::MAX) < limit;
         let last = events.last().map_or(head, |event| event.position);
         let position = if is_all { head } else { last };
-        Ok(Ok(Past { events, position, head, epoch }))
+        Ok(Ok(Past { events, position, head, epoch, streams }))
     }
 
     /// The events of `streams` after `after` and up to `upto`, each stream

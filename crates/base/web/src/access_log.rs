@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+use sayso_db::Cost;
+
 use crate::request_id::RequestId;
 
 /// Histogram of the time a request took, in microseconds, by `method`,
@@ -20,14 +22,25 @@ pub(crate) fn write(
     route: &str,
     status: StatusCode,
     took: Duration,
+    cost: Cost,
     id: &RequestId,
 ) {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let (method, status, request_id) = (name(method), status.as_u16(), &*id.0);
+    let Cost { statements, trips } = cost;
     if took >= SLOW {
-        tracing::info!(request_id, method, route, status, micros, "slow request");
+        tracing::info!(
+            request_id,
+            method,
+            route,
+            status,
+            micros,
+            statements,
+            trips,
+            "slow request"
+        );
     } else {
-        tracing::debug!(request_id, method, route, status, micros, "request");
+        tracing::debug!(request_id, method, route, status, micros, statements, trips, "request");
     }
     let labels =
         [("method", method.into()), ("route", route.to_owned().into()), ("status", label(status))];

@@ -15,7 +15,8 @@ const SENT: HeaderValue = HeaderValue::from_static(
      X-Request-Id",
 );
 const SHOWN: HeaderValue = HeaderValue::from_static(
-    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed",
+    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Idempotent-Replayed, \
+     Sayso-Position",
 );
 /// How long a browser may remember the answer to a preflight, in seconds.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");

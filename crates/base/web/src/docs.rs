@@ -92,6 +92,11 @@ const REFUSALS: &[Refusal] = &[
     Refusal { status: "403", description: "Seen, but not allowed", applies: |it| !it.is_open() },
     Refusal { status: "404", description: "Absent or hidden", applies: |it| it.path.contains('{') },
     Refusal { status: "409", description: "Contradicts the state", applies: |it| it.changes() },
+    Refusal {
+        status: "410",
+        description: "Gone for good: read afresh",
+        applies: |it| it.path == "/api/events",
+    },
     Refusal { status: "412", description: "The version is stale", applies: |it| it.is_edit() },
     Refusal { status: "413", description: "The body is too large", applies: |it| it.has_body() },
     Refusal {

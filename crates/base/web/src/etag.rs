@@ -28,8 +28,8 @@ pub fn of(version: i32, body: &[u8]) -> HeaderValue {
         .expect("digits and a dash are a header value")
 }
 
-/// The version that `If-Match` asks for; `None` when the header is absent or
-/// `*`, which names no version.
+/// The version that `If-Match` asks for; `None` when the header is absent,
+/// empty or `*`, which name no version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<i32>);
 
@@ -42,8 +42,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if values.next().is_some() {
             return Err(bad_if_match("was sent twice").into());
         }
-        let text = value.to_str().unwrap_or_default().trim();
-        if text == "*" {
+        let Ok(text) = value.to_str().map(str::trim) else {
+            return Err(bad_if_match("must be one entity tag as it was answered").into());
+        };
+        if text.is_empty() || text == "*" {
             return Ok(Self(None));
         }
         match version_of(text) {

@@ -53,6 +53,7 @@ pub mod stack;
 mod state;
 mod stream;
 pub mod told;
+pub mod unasked;
 mod write;
 
 pub use access_log::HTTP_REQUEST_MICROS;

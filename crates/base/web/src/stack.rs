@@ -31,6 +31,7 @@ use http::header::{
 };
 use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use sayso_access::{Ctx, Origin, Via};
+use sayso_db::Cost;
 use sayso_kernel::fault::{INTERNAL, NOT_FOUND, Place};
 use sayso_kernel::{Clock, Fault, Random};
 use tower_http::compression::predicate::{Predicate, SizeAbove};
@@ -177,8 +178,8 @@ async fn around(State(stack): State<Arc<Stack>>, mut request: Request, next: Nex
     extensions.insert(ctx);
     extensions.insert(seen.id.clone());
     extensions.insert(BodyMax(stack.body_max));
-    let response = stack.run(request, next, &seen).await;
-    stack.finish(response, seen)
+    let (response, cost) = sayso_db::counted(stack.run(request, next, &seen)).await;
+    stack.finish(response, seen, cost)
 }
 
 impl Stack {
@@ -232,6 +233,8 @@ impl Stack {
             };
         }
         match MinPosition::of(request.headers()) {
+            // A method that no path takes is refused as that, whatever it asks.
+            _ if request.method() == Method::TRACE => {}
             Ok(None) => {}
             Ok(Some(min)) => min.wait(&self.sources.position).await,
             Err(fault) => return Problem(fault).into_response(),
@@ -259,7 +262,7 @@ impl Stack {
         }
     }
 
-    fn finish(&self, response: Response, seen: Seen) -> Response {
+    fn finish(&self, response: Response, seen: Seen, cost: Cost) -> Response {
         let route = seen.route.as_ref().map_or("none", MatchedPath::as_str);
         let mut response = told(response, &seen, route);
         if !seen.held_tags.is_empty() {
@@ -278,7 +281,8 @@ impl Stack {
             headers.insert(STRICT_TRANSPORT_SECURITY, TLS_ONLY);
         }
         self.cors.mark(seen.origin.as_ref(), headers);
-        access_log::write(&seen.method, route, response.status(), seen.started.elapsed(), &seen.id);
+        let took = seen.started.elapsed();
+        access_log::write(&seen.method, route, response.status(), took, cost, &seen.id);
         response
     }
 }

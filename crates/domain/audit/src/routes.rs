@@ -34,7 +34,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     get,
     path = "/api/audit",
     operation_id = "list_audit",
-    tag = "audit",
+    tag = "Audit",
     params(ListAudit),
     responses((status = 200, description = "A page of the audit", content(
         (PageBody<EntryView> = "application/json"),

@@ -112,7 +112,7 @@ async fn set_password_in(
 /// Gives the caller another address to log in with, if the password is right;
 /// a reset that was started for the old one is void.
 ///
-/// Audit: `user.email_changed`. 409 when another person has it.
+/// Event and audit: `user.email_changed`. 409 when another person has it.
 pub async fn change_email(
     auth: &AuthState,
     ctx: &Ctx,

@@ -58,7 +58,7 @@ fn given(auth: &AuthState, pair: &Pair) -> Reply {
     post,
     path = "/api/auth/login",
     operation_id = "create_session",
-    tag = "auth",
+    tag = "Auth",
     request_body = LogInBody,
     responses((status = 200, description = "The tokens", body = PairView)),
     security(())
@@ -78,7 +78,7 @@ pub async fn log_in(
     post,
     path = "/api/auth/refresh",
     operation_id = "refresh_session",
-    tag = "auth",
+    tag = "Auth",
     request_body = RefreshBody,
     responses((status = 200, description = "The tokens", body = PairView)),
     security(())
@@ -98,7 +98,7 @@ pub async fn refresh(
     post,
     path = "/api/auth/logout",
     operation_id = "end_session",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 204, description = "It has ended"))
 )]
 pub async fn log_out(
@@ -115,7 +115,7 @@ pub async fn log_out(
     post,
     path = "/api/auth/logout-all",
     operation_id = "end_sessions",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 204, description = "They have ended"))
 )]
 pub async fn log_out_all(
@@ -133,7 +133,7 @@ pub async fn log_out_all(
     get,
     path = "/api/auth/me",
     operation_id = "get_me",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "The caller", body = UserView))
 )]
 pub async fn get_me(State(app): State<AppState>, Caller(ctx): Caller) -> Result<Reply, Problem> {
@@ -147,7 +147,7 @@ pub async fn get_me(State(app): State<AppState>, Caller(ctx): Caller) -> Result<
     post,
     path = "/api/auth/password",
     operation_id = "change_password",
-    tag = "auth",
+    tag = "Auth",
     request_body = ChangePasswordBody,
     responses((status = 204, description = "It is changed"))
 )]
@@ -166,7 +166,7 @@ pub async fn change_password(
     get,
     path = "/api/auth/sessions",
     operation_id = "list_sessions",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "The sessions", body = PageBody<SessionView>))
 )]
 pub async fn list_sessions(
@@ -189,7 +189,7 @@ async fn sessions_of(auth: &AuthState, ctx: &Ctx, user: UserId) -> Result<Reply,
     delete,
     path = "/api/auth/sessions",
     operation_id = "delete_other_sessions",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 204, description = "They have ended"))
 )]
 pub async fn end_other_sessions(
@@ -206,7 +206,7 @@ pub async fn end_other_sessions(
     delete,
     path = "/api/auth/sessions/{id}",
     operation_id = "delete_session",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = SessionId, Path, description = "The session's id")),
     responses((status = 204, description = "It has ended"))
 )]
@@ -226,7 +226,7 @@ pub async fn end_session(
     post,
     path = "/api/setup",
     operation_id = "create_setup",
-    tag = "auth",
+    tag = "Auth",
     request_body = SetUpBody,
     responses((status = 201, description = "The tokens of the CEO", body = PairView)),
     security(())
@@ -248,7 +248,7 @@ pub async fn set_up(
     post,
     path = "/api/invitations",
     operation_id = "accept_invitation",
-    tag = "auth",
+    tag = "Auth",
     request_body = AcceptInvitationBody,
     responses((status = 200, description = "The tokens", body = PairView)),
     security(())
@@ -269,7 +269,7 @@ pub async fn accept_invitation(
     get,
     path = "/.well-known/jwks.json",
     operation_id = "get_keys",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "The keys", body = KeySetView)),
     security(())
 )]

@@ -217,12 +217,19 @@ pub async fn remove(auth: &AuthState, ctx: &Ctx, proof: Proof) -> Result<(), Fau
 }
 
 /// Takes somebody's second factor away, who lost the device and the recovery
-/// codes. The CEO and the operator may, of others. 404 when there is none.
+/// codes. The CEO and the operator may, of others. Where there is none,
+/// nothing happens; 404 where there is no such person.
 ///
 /// Audit: `second_factor.disabled`.
 pub async fn remove_of_in(tx: &mut Tx, ctx: &Ctx, user: UserId) -> Result<(), Fault> {
     policy::help_in(ctx, user).require()?;
-    remove_in(tx, user).await
+    let person = sayso_users::service::hold_in(tx, ctx, user).await?;
+    person.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    match remove_in(tx, user).await {
+        // There is none, as was asked.
+        Err(fault) if fault.is(&NOT_FOUND) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 async fn remove_in(tx: &mut Tx, user: UserId) -> Result<(), Fault> {

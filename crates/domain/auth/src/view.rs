@@ -24,7 +24,7 @@ pub use people::PermissionView;
 
 /// What a person proves who they are with.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = LogIn)]
 pub struct LogInBody {
     /// The address.
@@ -59,7 +59,7 @@ impl From<LogInBody> for LogIn {
 
 /// A refresh token to exchange.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = Refresh)]
 pub struct RefreshBody {
     /// The refresh token that came last.
@@ -69,7 +69,7 @@ pub struct RefreshBody {
 
 /// An invitation to spend.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = AcceptInvitation)]
 pub struct AcceptInvitationBody {
     /// The invitation, as it was sent.
@@ -82,7 +82,7 @@ pub struct AcceptInvitationBody {
 
 /// The first person.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = SetUp)]
 pub struct SetUpBody {
     /// The code that the server printed.
@@ -111,7 +111,7 @@ impl SetUpBody {
 
 /// A change of password.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = ChangePassword)]
 pub struct ChangePasswordBody {
     /// The present password.

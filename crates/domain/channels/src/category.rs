@@ -10,7 +10,9 @@ use sayso_kernel::fault::{NOT_FOUND, STALE};
 use sayso_kernel::page::{self, Page};
 use sayso_kernel::{Fault, Patch, define_id, patch};
 
+use crate::edit::metadata_faults;
 use crate::error::{CATEGORY_CIRCLE, CATEGORY_HAS_CHILDREN, CATEGORY_NAME_TAKEN};
+use crate::service::valid;
 use crate::view::CategoryView;
 use crate::{events, policy, repo};
 
@@ -140,7 +142,7 @@ impl CategoryEdit {
 ///
 /// # Errors
 /// 403; 409 `category.name_taken`; 422 for a parent that does not exist, is of
-/// the other kind, or is too deep.
+/// the other kind, or is too deep, and for metadata that is too large.
 pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &CategoryDraft) -> Result<Category, Fault> {
     let actor = ctx.require_actor()?;
     policy::manage_categories(ctx).require()?;
@@ -158,6 +160,7 @@ pub async fn create_in(tx: &mut Tx, ctx: &Ctx, draft: &CategoryDraft) -> Result<
         version: 1,
         revision: 1,
     };
+    valid(metadata_faults(&category.metadata))?;
     if draft.parent_id.is_some() {
         repo::lock_tree(tx).await?;
         check_parent(tx, &category).await?;
@@ -222,6 +225,7 @@ pub async fn update_in(
     if fields.is_empty() {
         return Ok(before);
     }
+    valid(metadata_faults(&after.metadata))?;
     if fields.contains(&"parentId") {
         check_parent(tx, &after).await?;
     }

@@ -48,7 +48,7 @@ pub async fn update_in(
     }
     let category = after.category_id.filter(|_| fields.contains(&"categoryId"));
     let mut wrong = unknown_category(tx, category).await?;
-    wrong.extend(too_large(&after));
+    wrong.extend(metadata_faults(&after.metadata));
     valid(wrong)?;
     after.updated_at = ctx.now();
     let after = repo::update(tx, &after).await;
@@ -70,9 +70,9 @@ async fn tell_outsiders(tx: &mut Tx, id: ChannelId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What is wrong with the metadata of a channel.
-fn too_large(channel: &Channel) -> Vec<FieldFault> {
-    let map = channel.metadata.as_object().cloned().unwrap_or_default();
+/// What is wrong with the client's own data.
+pub(crate) fn metadata_faults(metadata: &serde_json::Value) -> Vec<FieldFault> {
+    let map = metadata.as_object().cloned().unwrap_or_default();
     let parsed = Metadata::parse(map, "#/metadata");
     parsed.err().map(|fault| fault.errors().to_vec()).unwrap_or_default()
 }

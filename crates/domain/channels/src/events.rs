@@ -173,6 +173,9 @@ pub struct MemberEvent {
     pub role: &'static str,
     /// How many members the channel has now.
     pub member_count: i32,
+    /// When the channel was last changed: now.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
     /// The channel's revision now.
     pub revision: i32,
     /// The channel as the newcomer sees it; absent in the events of others.
@@ -187,6 +190,7 @@ impl MemberEvent {
             user_id,
             role: role.as_str(),
             member_count: channel.member_count,
+            updated_at: channel.updated_at,
             revision: channel.revision,
             channel: None,
         }

@@ -16,7 +16,8 @@ use crate::{policy, repo};
 type Roles = BTreeMap<UserId, MemberRole>;
 
 /// Comes in: anybody into a public channel, the CEO also into a private one,
-/// where they are then visibly a member. Who is in already stays as they are.
+/// where they are then visibly a member. Who is nothing but a guest elsewhere
+/// is a guest here too. Who is in already stays as they are.
 ///
 /// Events: `channel.joined` to the newcomer, `channel.member_added` to the
 /// members.
@@ -30,7 +31,8 @@ pub async fn join_in(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Channel, F
         return Ok(channel);
     }
     policy::enter(actor.role, channel.kind).require()?;
-    let (newcomer, now) = ((actor.user_id, MemberRole::Member), ctx.now());
+    let role = own_role(tx, actor.user_id).await?;
+    let (newcomer, now) = ((actor.user_id, role), ctx.now());
     repo::set_members(tx, id, &[newcomer], now).await?;
     let count = channel.member_count.saturating_add(1);
     let channel = repo::recount(tx, id, count, now).await?;
@@ -38,6 +40,13 @@ pub async fn join_in(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Channel, F
     let entry = entry_by_oneself(&channel);
     tx.emit(events::member_added(&channel, newcomer.0, newcomer.1, entry));
     Ok(channel)
+}
+
+/// What somebody is who comes in by themselves: a guest of the company stays
+/// one, whichever door they take.
+async fn own_role(tx: &mut Tx, user: UserId) -> Result<MemberRole, Fault> {
+    let is_guest = repo::is_guest(tx, user).await?;
+    Ok(if is_guest { MemberRole::Guest } else { MemberRole::Member })
 }
 
 fn entry_by_oneself(channel: &Channel) -> Entry {
@@ -90,6 +99,9 @@ pub async fn change_members_in(
     let actor = ctx.require_actor()?;
     let channel = locked(tx, id).await?;
     let before = roles_before(tx, id, actor, change).await?;
+    if comes_in(actor, &before, change) && own_role(tx, actor.user_id).await? == MemberRole::Guest {
+        return join_in(tx, ctx, id).await;
+    }
     let after = roles_after(&before, change);
     allow(actor, &channel, &before, &after, change)?;
     check_people(tx, &before, change).await?;
@@ -177,6 +189,13 @@ fn roles_after(before: &Roles, change: &MemberChange) -> Roles {
     after
 }
 
+/// Whether all that is asked is to come in oneself.
+fn comes_in(actor: &Actor, before: &Roles, change: &MemberChange) -> bool {
+    change.remove.is_empty()
+        && change.add == [(actor.user_id, MemberRole::Member)]
+        && !before.contains_key(&actor.user_id)
+}
+
 /// Managing needs the right to manage; coming in and going by oneself do not.
 fn allow(
     actor: &Actor,
@@ -186,9 +205,7 @@ fn allow(
     change: &MemberChange,
 ) -> Result<(), Fault> {
     let own = before.get(&actor.user_id).copied();
-    let comes_in = change.remove.is_empty()
-        && change.add == [(actor.user_id, MemberRole::Member)]
-        && own.is_none();
+    let comes_in = comes_in(actor, before, change);
     let goes = change.add.is_empty() && change.remove == [actor.user_id] && own.is_some();
     let manages = policy::manage(actor.role, channel.kind, own);
     if comes_in && manages != Decision::Allow {

@@ -16,8 +16,8 @@ pub(crate) use category::{
 pub(crate) use list::list;
 pub use member::{Standing, people, standing};
 pub(crate) use member::{
-    anybody, has_owner, list_members, lock_role, lock_roles, member_ids, move_watermark, outsiders,
-    participants, present, remove_members, set_members, set_setting, setting, watermark,
+    anybody, has_owner, is_guest, list_members, lock_role, lock_roles, member_ids, move_watermark,
+    outsiders, participants, present, remove_members, set_members, set_setting, setting, watermark,
 };
 
 use crate::model::{

@@ -45,6 +45,8 @@ pub struct Message {
     pub last_reply_at: Option<Timestamp>,
     /// The task that was made from it.
     pub task_id: Option<Uuid>,
+    /// How far that task is; `None` where who reads the message need not see it.
+    pub task: Option<TaskState>,
     /// The client's own data.
     pub metadata: serde_json::Value,
     /// When its text was last edited.
@@ -55,6 +57,15 @@ pub struct Message {
     pub version: i32,
     /// Counts everything it shows.
     pub revision: i32,
+}
+
+/// How far the task is that was made from a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskState {
+    /// As the tasks say it.
+    pub status: String,
+    /// What is to be done.
+    pub title: String,
 }
 
 /// One emoji on a message.

@@ -17,11 +17,17 @@ pub fn edit(standing: Standing, is_sender: bool) -> Decision {
     Decision::allow_or_deny(standing.role.is_some() && is_sender)
 }
 
-/// Deleting and bringing back is for whoever said it and for the channel's
-/// owners and admins; also where the channel is put away.
+/// Deleting is for whoever said it and for the channel's owners and admins;
+/// also where the channel is put away.
 pub fn delete(standing: Standing, is_sender: bool) -> Decision {
     let runs_it = standing.role.is_some_and(|role| role >= MemberRole::Admin);
     Decision::allow_or_deny(runs_it || edit(standing, is_sender) == Decision::Allow)
+}
+
+/// Bringing back likewise, but who said it brings back only what they took back
+/// themselves.
+pub fn restore(standing: Standing, is_sender: bool, took_back: bool) -> Decision {
+    delete(standing, is_sender && took_back)
 }
 
 #[cfg(test)]
@@ -54,6 +60,9 @@ mod tests {
                 let decided =
                     [send(standing), edit(standing, is_sender), delete(standing, is_sender)];
                 assert_eq!(decided, expected, "{standing:?} sender: {is_sender}");
+                assert_eq!(restore(standing, is_sender, true), expected[2], "{standing:?}");
+                let removed = restore(standing, is_sender, false);
+                assert_eq!(removed, restore(standing, false, true), "{standing:?}");
             }
         }
     }

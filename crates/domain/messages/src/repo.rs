@@ -11,9 +11,11 @@ use sayso_channels::{ChannelId, ChannelKind, MemberRole};
 use sayso_db::{Db, DbError, Fact, Queries, Row, Sql, Tx, change_with_fact};
 use sayso_kernel::Fault;
 
-use crate::model::{Message, MessageId, Reaction};
+use crate::model::{Message, MessageId, Reaction, TaskState};
 
-/// The columns of a message, in the order in which [`message`] reads them.
+/// The columns of a message, in the order in which [`message`] reads them. How
+/// far the task is that was made from it is read with it, as long as it is in
+/// the same channel: who reads one there sees the other.
 macro_rules! columns {
     ($of:literal) => {
         concat!(
@@ -50,7 +52,14 @@ macro_rules! columns {
             $of,
             ".version, ",
             $of,
-            ".revision"
+            ".revision, (SELECT jsonb_build_object('status', t.status, 'title', t.title)
+                         FROM tasks t
+                         WHERE t.id = ",
+            $of,
+            ".task_id AND t.channel_id = ",
+            $of,
+            ".channel_id
+                           AND t.deleted_at IS NULL) AS task"
         )
     };
 }
@@ -58,7 +67,7 @@ macro_rules! columns {
 use columns;
 
 /// How many they are.
-const COLUMNS: usize = 17;
+const COLUMNS: usize = 18;
 
 const INSERT: Sql = Sql::new(
     "messages.insert",
@@ -123,7 +132,7 @@ macro_rules! hold {
         concat!(
             "SELECT ",
             columns!("m"),
-            ", c.kind, c.archived, cm.role FROM messages m
+            ", c.kind, c.archived, cm.role, m.deleted_by FROM messages m
              JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
              JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = $2
              WHERE m.id = $1 AND m.deleted_at ",
@@ -231,14 +240,14 @@ pub(crate) async fn hold(
     Ok(tx.row(&HOLD, &[&id, &reader]).await?.as_ref().map(|row| (message(row), standing(row))))
 }
 
-/// The same for a deleted message.
+/// The same for a deleted message, with who deleted it, if that is known.
 pub(crate) async fn hold_deleted(
     tx: &mut Tx,
     id: MessageId,
     reader: UserId,
-) -> Result<Option<(Message, Standing)>, DbError> {
+) -> Result<Option<(Message, Standing, Option<UserId>)>, DbError> {
     let row = tx.row(&HOLD_DELETED, &[&id, &reader]).await?;
-    Ok(row.as_ref().map(|row| (message(row), standing(row))))
+    Ok(row.as_ref().map(|row| (message(row), standing(row), row.get(COLUMNS + 3))))
 }
 
 fn message(row: &Row) -> Message {
@@ -260,7 +269,13 @@ fn message(row: &Row) -> Message {
         created_at: row.get(14),
         version: row.get(15),
         revision: row.get(16),
+        task: row.get::<_, Option<serde_json::Value>>(17).and_then(task_state),
     }
+}
+
+fn task_state(read: serde_json::Value) -> Option<TaskState> {
+    let text = |name: &str| read[name].as_str().map(ToOwned::to_owned);
+    Some(TaskState { status: text("status")?, title: text("title")? })
 }
 
 /// The message of a row in which there may be none.

@@ -87,6 +87,7 @@ fn compose(ctx: &Ctx, channel: ChannelId, draft: &Draft) -> Result<Message, Faul
         reply_count: 0,
         last_reply_at: None,
         task_id: None,
+        task: None,
         metadata: draft.metadata.clone(),
         edited_at: None,
         created_at: now,

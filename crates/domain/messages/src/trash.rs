@@ -24,17 +24,18 @@ pub async fn delete_in(
     version: Option<i32>,
 ) -> Result<(), Fault> {
     let (before, standing) = held(tx, ctx, id).await?;
-    let is_sender = ctx.user_id() == Some(before.sender_id);
-    policy::delete(standing, is_sender).require()?;
+    let actor = ctx.require_actor()?.user_id;
+    policy::delete(standing, actor == before.sender_id).require()?;
     require_version(&before, version)?;
-    let deleted = repo::soft_delete(tx, id, ctx.now()).await?;
+    let deleted = repo::soft_delete(tx, id, actor, ctx.now()).await?;
     let message = deleted.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     tx.emit(events::deleted(&message));
     recount(tx, ctx, &message).await
 }
 
-/// Brings a deleted message back, with its history and reactions. A message
-/// that is not deleted is answered as it is.
+/// Brings a deleted message back, with its history and reactions. Who said it
+/// brings back what they took back themselves, not what somebody who runs the
+/// channel has removed. A message that is not deleted is answered as it is.
 ///
 /// Events: `message.restored`; for an answer then `message.thread_changed`.
 ///
@@ -42,12 +43,13 @@ pub async fn delete_in(
 /// 403, and 404 where the caller may not know of it.
 pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: MessageId) -> Result<Message, Fault> {
     let actor = ctx.require_actor()?;
-    let Some((before, standing)) = repo::hold_deleted(tx, id, actor.user_id).await? else {
+    let Some((before, standing, by)) = repo::hold_deleted(tx, id, actor.user_id).await? else {
         let (message, standing) = held(tx, ctx, id).await?;
         policy::delete(standing, actor.user_id == message.sender_id).require()?;
         return Ok(message);
     };
-    policy::delete(standing, actor.user_id == before.sender_id).require()?;
+    let took_back = by.is_none_or(|by| by == before.sender_id);
+    policy::restore(standing, actor.user_id == before.sender_id, took_back).require()?;
     let restored = repo::restore(tx, id, ctx.now()).await?;
     let message = restored.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     tx.emit(events::restored(&message));

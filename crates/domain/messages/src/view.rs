@@ -127,6 +127,10 @@ pub struct MessageView {
     /// The task that was made from it.
     #[schema(required)]
     pub task_id: Option<Uuid>,
+    /// How far that task is, as of the reading. Its own events tell what becomes
+    /// of it, so those of messages do not.
+    #[schema(required)]
+    pub task: Option<TaskOfMessage>,
     /// The client's own data.
     #[schema(value_type = Object)]
     pub metadata: serde_json::Value,
@@ -140,6 +144,31 @@ pub struct MessageView {
     pub version: i32,
     /// Counts everything it shows; apply only a higher one.
     pub revision: i32,
+}
+
+/// The task that was made from a message.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskOfMessage {
+    /// Its id.
+    pub id: Uuid,
+    /// How far it is; absent where it is in the trash or in another channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// What is to be done; absent likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+impl TaskOfMessage {
+    fn of(message: &Message) -> Option<Self> {
+        let state = message.task.as_ref();
+        Some(Self {
+            id: message.task_id?,
+            status: state.map(|state| state.status.clone()),
+            title: state.map(|state| state.title.clone()),
+        })
+    }
 }
 
 /// One emoji on a message.
@@ -172,6 +201,7 @@ impl MessageView {
             reply_count: message.reply_count,
             last_reply_at: message.last_reply_at,
             task_id: message.task_id,
+            task: TaskOfMessage::of(message),
             metadata: message.metadata.clone(),
             edited_at: message.edited_at,
             created_at: message.created_at,

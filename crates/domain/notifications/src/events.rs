@@ -1,5 +1,6 @@
 //! The facts of notifications.
 
+use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{Fact, FactKind, Stream};
 use serde::Serialize;
@@ -56,13 +57,19 @@ pub struct Read<'a> {
     /// Which; null for all.
     #[schema(required)]
     pub ids: Option<&'a [NotificationId]>,
+    /// When.
+    pub read_at: Timestamp,
     /// How many are left.
     pub unread_count: i64,
 }
 
 /// Notifications were read.
-pub(crate) fn read(user: UserId, ids: Option<&[NotificationId]>, unread_count: i64) -> Fact {
-    let data = Read { ids, unread_count };
+pub(crate) fn read(
+    user: UserId,
+    ids: Option<&[NotificationId]>,
+    (read_at, unread_count): (Timestamp, i64),
+) -> Fact {
+    let data = Read { ids, read_at, unread_count };
     Fact::event(&READ, vec![Stream::User(user)], 1, &data)
 }
 

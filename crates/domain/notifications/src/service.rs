@@ -71,10 +71,11 @@ pub async fn read_in(tx: &mut Tx, ctx: &Ctx, which: &Which) -> Result<i64, Fault
         Which::All => None,
         Which::These(ids) => Some(ids.as_slice()),
     };
-    let marked = repo::mark_read(tx, reader, ids, ctx.now()).await?;
+    let now = ctx.now();
+    let marked = repo::mark_read(tx, reader, ids, now).await?;
     let unread = repo::count_unread(tx, reader).await?.iter().map(|(_, count)| count).sum();
     if !marked.is_empty() {
-        tx.emit(events::read(reader, ids.map(|_| marked.as_slice()), unread));
+        tx.emit(events::read(reader, ids.map(|_| marked.as_slice()), (now, unread)));
     }
     Ok(unread)
 }

@@ -130,8 +130,9 @@ impl Worker {
             let limit = i64::try_from(MADE_MAX).unwrap_or(i64::MAX);
             let due = repo::due(tx, span, limit).await?;
             let made: Vec<_> = due.iter().map(|due| of_date(ctx, due)).collect();
-            keep(tx, &made, false, now).await?;
-            Ok(made.len() == MADE_MAX)
+            let is_full = made.len() == MADE_MAX;
+            keep(tx, made, false, now).await?;
+            Ok(is_full)
         });
         work.await
     }
@@ -162,21 +163,23 @@ async fn tell(tx: &mut Tx, ctx: &Ctx, events: &[Event]) -> Result<i64, Fault> {
         }
         done = event.position;
     }
-    keep(tx, &made, true, ctx.now()).await?;
+    keep(tx, made, true, ctx.now()).await?;
     Ok(done)
 }
 
 async fn keep(
     tx: &mut Tx,
-    made: &[(Notification, Uuid)],
+    mut made: Vec<(Notification, Uuid)>,
     is_caused: bool,
     now: Timestamp,
 ) -> Result<(), Fault> {
     if made.is_empty() {
         return Ok(());
     }
-    repo::insert(tx, made, now).await?;
-    for (notification, fact) in made {
+    // They are made at one moment, which their events tell as their rows do.
+    made.iter_mut().for_each(|(notification, _)| notification.created_at = now);
+    repo::insert(tx, &made, now).await?;
+    for (notification, fact) in &made {
         tx.emit(events::created(notification, is_caused.then_some(*fact)));
     }
     Ok(())

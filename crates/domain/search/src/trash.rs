@@ -25,6 +25,8 @@ pub const BATCHES_MAX: u32 = 5000;
 pub enum TrashKind {
     /// A task, with its comments, history and relations.
     Task,
+    /// A comment on a task that is there.
+    Comment,
     /// A message.
     Message,
     /// A channel, with all that stands in it.
@@ -37,14 +39,15 @@ pub enum TrashKind {
 
 impl TrashKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Task, Self::Message, Self::Channel, Self::Category, Self::User];
+    pub const ALL: [Self; 6] =
+        [Self::Task, Self::Comment, Self::Message, Self::Channel, Self::Category, Self::User];
 
     /// The name used on the wire and in the statement.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Task => "task",
+            Self::Comment => "comment",
             Self::Message => "message",
             Self::Channel => "channel",
             Self::Category => "category",
@@ -59,12 +62,12 @@ impl TrashKind {
     }
 
     /// Whether whoever acts may bring any of the kind back, by their role and by
-    /// what they were granted or denied. Of tasks, messages and channels it
-    /// depends on the thing, and the query decides.
+    /// what they were granted or denied. Of tasks, comments, messages and channels
+    /// it depends on the thing, and the query decides.
     #[must_use]
     pub fn is_open_to(self, ctx: &Ctx) -> bool {
         match self {
-            Self::Task | Self::Message | Self::Channel => true,
+            Self::Task | Self::Comment | Self::Message | Self::Channel => true,
             Self::Category => ctx.granted(Permission::CategoryManage) == Grant::Yes,
             Self::User => ctx.granted(Permission::UserDelete) == Grant::Yes,
         }
@@ -78,7 +81,9 @@ pub struct Trashed {
     pub kind: TrashKind,
     /// Which one.
     pub id: Uuid,
-    /// What it is called; of a message its beginning.
+    /// Of a comment: the task that it is about.
+    pub task_id: Option<Uuid>,
+    /// What it is called; of a message or a comment its beginning.
     pub title: String,
     /// Since when it is here.
     pub deleted_at: Timestamp,

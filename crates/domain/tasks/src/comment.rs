@@ -113,10 +113,38 @@ pub async fn delete_in(
     let comment = find(tx, task.id, id).await?;
     policy::delete_comment(&sight, comment.author_id == actor).require()?;
     version.map_or(Ok(()), |version| check_version(&comment, version))?;
-    repo::delete_comment(tx, id, ctx.now()).await?;
+    repo::delete_comment(tx, id, actor, ctx.now()).await?;
     let audience = audience::of(tx, &task).await?;
     tx.emit(events::comment_deleted(&comment, audience));
     Ok(())
+}
+
+/// Brings a deleted comment back. Whoever said it brings back what they took
+/// back themselves; who answers for the channel brings back any. One that is
+/// not deleted is answered as it is.
+///
+/// Event: `task.comment_restored` to those who hear of the task.
+///
+/// # Errors
+/// 403, 404.
+pub async fn restore_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (task, id): (TaskId, CommentId),
+) -> Result<Comment, Fault> {
+    let actor = ctx.require_actor()?.user_id;
+    let (task, sight) = service::locked(tx, ctx, task).await?;
+    let Some((before, by)) = repo::find_deleted_comment(tx, task.id, id).await? else {
+        let comment = find(tx, task.id, id).await?;
+        policy::delete_comment(&sight, comment.author_id == actor).require()?;
+        return Ok(comment);
+    };
+    let took_back = by.is_none_or(|by| by == before.author_id);
+    policy::delete_comment(&sight, before.author_id == actor && took_back).require()?;
+    let comment = repo::restore_comment(tx, id, ctx.now()).await?;
+    let audience = audience::of(tx, &task).await?;
+    tx.emit(events::comment_restored(&comment, audience));
+    Ok(comment)
 }
 
 fn check_version(comment: &Comment, version: i32) -> Result<(), Fault> {

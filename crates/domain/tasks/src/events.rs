@@ -87,6 +87,15 @@ pub const COMMENT_DELETED: FactKind = FactKind {
     summary: "A comment on a task was deleted.",
 };
 
+/// A deleted comment is back.
+pub const COMMENT_RESTORED: FactKind = FactKind {
+    name: "task.comment_restored",
+    is_event: true,
+    is_audited: true,
+    stream: "its channel; without one, the user streams of creator, assignees and their managers",
+    summary: "A deleted comment on a task is back.",
+};
+
 /// The kinds declared here.
 pub const FACTS: &[&FactKind] = &[
     &CREATED,
@@ -98,6 +107,7 @@ pub const FACTS: &[&FactKind] = &[
     &COMMENTED,
     &COMMENT_EDITED,
     &COMMENT_DELETED,
+    &COMMENT_RESTORED,
 ];
 
 fn about(kind: &'static FactKind, task: &Task, audience: Vec<Stream>) -> Fact {
@@ -204,6 +214,11 @@ pub(crate) fn commented(comment: &Comment, audience: Vec<Stream>) -> Fact {
 /// Somebody put it into other words.
 pub(crate) fn comment_edited(comment: &Comment, audience: Vec<Stream>) -> Fact {
     said(&COMMENT_EDITED, comment, audience)
+}
+
+/// A comment is back.
+pub(crate) fn comment_restored(comment: &Comment, audience: Vec<Stream>) -> Fact {
+    said(&COMMENT_RESTORED, comment, audience)
 }
 
 fn said(kind: &'static FactKind, comment: &Comment, audience: Vec<Stream>) -> Fact {

@@ -341,7 +341,8 @@ pub(crate) use dependency::{
 pub(crate) use list::list;
 pub(crate) use search::fold;
 pub(crate) use talk::{
-    delete_comment, edit_comment, find_comment, insert_comment, list_comments, list_history,
+    delete_comment, edit_comment, find_comment, find_deleted_comment, insert_comment,
+    list_comments, list_history, restore_comment,
 };
 
 fn task(row: &Row) -> Task {

@@ -86,9 +86,9 @@ pub const INVITATION_ACCEPTED: FactKind = FactKind {
 /// A person has another address to log in with.
 pub const EMAIL_CHANGED: FactKind = FactKind {
     name: "user.email_changed",
-    is_event: false,
+    is_event: true,
     is_audited: true,
-    stream: "",
+    stream: "company",
     summary: "A person has another address to log in with; which, is not told.",
 };
 
@@ -265,10 +265,11 @@ pub fn invitation_accepted(user: &User) -> Fact {
     Fact::audit_only(&INVITATION_ACCEPTED).about("user", user.id.0).by(user.id)
 }
 
-/// A person has another address.
+/// A person has another address. The company hears that something of them has
+/// changed, not what.
 #[must_use]
 pub fn email_changed(user: &User) -> Fact {
-    Fact::audit_only(&EMAIL_CHANGED).about("user", user.id.0)
+    about(&EMAIL_CHANGED, user).change(&json!({ "fields": ["email"] }))
 }
 
 /// A company was laid in, and these people follow these streams from here on.

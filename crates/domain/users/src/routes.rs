@@ -6,7 +6,8 @@ use axum::extract::{FromRef, State};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use sayso_access::Ctx;
 use sayso_kernel::Fault;
-use sayso_web::codes::KEY_NOT_SUPPORTED;
+use sayso_kernel::fault::Place;
+use sayso_web::codes::{KEY_NOT_SUPPORTED, field};
 use sayso_web::{AppState, Body, Caller, Key, PageBody, Params, Problem, Reply};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,7 +34,7 @@ impl FromRef<UserState> for AppState {
     post,
     path = "/api/users",
     operation_id = "create_user",
-    tag = "users",
+    tag = "Users",
     request_body = CreateUser,
     responses((status = 201, description = "The person", body = CreatedUserView))
 )]
@@ -58,7 +59,11 @@ pub async fn create_user(
 /// not done.
 fn refuse_key_of_secret(body: &CreateUser, key: &Key, ctx: &Ctx) -> Result<(), Fault> {
     let is_refused = body.is_invitation() && key.scoped(ctx).is_some();
-    if is_refused { Err(Fault::new(&KEY_NOT_SUPPORTED)) } else { Ok(()) }
+    if !is_refused {
+        return Ok(());
+    }
+    let place = Place::Header("Idempotency-Key".into());
+    Err(Fault::new(&KEY_NOT_SUPPORTED).with(place, field::HEADER, "is not taken here"))
 }
 
 fn created(view: &CreatedUserView) -> Reply {
@@ -74,7 +79,7 @@ fn created(view: &CreatedUserView) -> Reply {
     get,
     path = "/api/users",
     operation_id = "list_users",
-    tag = "users",
+    tag = "Users",
     params(ListUsers),
     responses((status = 200, description = "A page of people", body = PageBody<ListedUser>))
 )]

@@ -186,7 +186,7 @@ pub async fn set_password_in(
 /// Gives a person another address, if the password that they proved still is
 /// theirs; `None` when it is not. For `auth` only.
 ///
-/// Audit: `user.email_changed`. 409 when another person has it.
+/// Event and audit: `user.email_changed`. 409 when another person has it.
 pub async fn set_email_in(
     tx: &mut Tx,
     ctx: &Ctx,

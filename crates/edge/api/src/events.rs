@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use sayso_events::{EventSchema, Log, Resume};
+use sayso_events::{EventSchema, FollowedStream, Log, Resume};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::Place;
 use sayso_web::{AppState, Caller, Params, Problem, Reply};
@@ -51,6 +51,13 @@ struct EventsPage {
     head: i64,
     /// The history's name.
     epoch: String,
+    /// Every stream that is followed now. One that is not here is gone, with
+    /// what the client holds of it.
+    streams: Vec<String>,
+}
+
+fn names(streams: &[FollowedStream]) -> Vec<String> {
+    streams.iter().map(|stream| stream.stream.clone()).collect()
 }
 
 fn raw_all<S: Serializer>(items: &[Arc<RawValue>], serializer: S) -> Result<S::Ok, S::Error> {
@@ -74,16 +81,18 @@ async fn list_events(
     let log = Log::new(app.db);
     let Some(resume) = place(query.epoch, query.after)? else {
         let now = log.attach(user, None).await.map_err(Fault::from)?;
-        let (position, head, epoch) = (now.head, now.head, now.epoch);
-        return Ok(Reply::ok(&EventsPage { items: Vec::new(), position, head, epoch }));
+        let (position, head, streams) = (now.head, now.head, names(&now.streams));
+        let (items, epoch) = (Vec::new(), now.epoch);
+        return Ok(Reply::ok(&EventsPage { items, position, head, epoch, streams }));
     };
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     let past = log.past(user, &resume, limit).await.map_err(Fault::from)?;
     let past = past.map_err(|now| now.resync())?;
     let items = past.events.iter();
-    let items = items.filter_map(|event| Some(event.encoded(event.streams.first()?)));
+    let items = items.filter_map(|event| Some(event.encoded(event.streams.first()?))).collect();
     let (position, head, epoch) = (past.position, past.head, past.epoch);
-    Ok(Reply::ok(&EventsPage { items: items.collect(), position, head, epoch }))
+    let streams = names(&past.streams);
+    Ok(Reply::ok(&EventsPage { items, position, head, epoch, streams }))
 }
 
 /// A place has two halves; one alone says nothing.

@@ -61,7 +61,7 @@ pub(crate) struct Explanation {
     get,
     path = "/api/auth/explain",
     operation_id = "explain_permission",
-    tag = "auth",
+    tag = "Auth",
     params(Question),
     responses((status = 200, description = "Yes or no, and the rule", body = Explanation))
 )]

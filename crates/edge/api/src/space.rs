@@ -8,6 +8,7 @@ use sayso_auth::{AuthState, Refusals};
 use sayso_search::TrashState;
 use sayso_users::UserState;
 use sayso_web::limits::{self, Limiter};
+use sayso_web::unasked::{self, Unasked};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -50,9 +51,11 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .with_state(app)
         .split_for_parts();
     openapi::finish(&mut document);
+    let unasked = Unasked::of(&document);
     let served = openapi::route(&document).merge(asyncapi::route()).merge(docs::route(&document));
     let routes = routes
         .merge(served)
+        .layer(from_fn_with_state(unasked, unasked::refuse))
         .layer(from_fn_with_state(parts.refusals.clone(), sayso_auth::bearer::watch))
         .layer(from_fn_with_state(parts.limiter.clone(), limits::limit))
         .layer(from_fn_with_state(parts.auth.clone(), sayso_auth::identify));

@@ -85,7 +85,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (26, "0026_people_by_role"),
     (27, "0027_second_factor"),
     (28, "0028_machines_and_links"),
-    (29, "0029_purge_keys"),
+    (29, "0029_deleted_by"),
+    (30, "0030_purge_keys"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -49,6 +49,24 @@ async fn two_that_lock_each_other_out_are_both_done_in_the_end() {
 }
 
 #[tokio::test]
+async fn what_would_leave_more_facts_than_one_commit_may_is_refused_and_leaves_none() {
+    let database = database().await;
+    let ctx = TestCtx::new().acting(Role::Staff);
+    let work = database.db().transaction(&ctx, async |tx, _| {
+        for _ in 0..=1000 {
+            bump_in(tx, 1).await?;
+        }
+        Ok(())
+    });
+
+    let refused = work.await.expect_err("1,001 facts");
+
+    assert!(refused.is(&sayso_db::TOO_MUCH), "{refused}");
+    assert_eq!(things::version(&database, 1).await, 0);
+    assert_eq!(judge::waiting(database.db()).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_serialization_failure_is_answered_by_running_again() {
     let database = database().await;
     let (db, stage) = (database.db().clone(), TestCtx::new());

@@ -83,7 +83,7 @@ async fn an_allowed_origin_may_read_answers_and_refusals_another_may_not() {
     assert_eq!(
         answer.header("access-control-expose-headers"),
         "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, \
-         Idempotent-Replayed"
+         Idempotent-Replayed, Sayso-Position"
     );
     assert!(!answer.headers.contains_key("access-control-allow-credentials"));
 }

@@ -31,7 +31,7 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
     post,
     path = "/api/auth/totp",
     operation_id = "start_totp",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "What the app is set up with", body = TotpView))
 )]
 pub async fn start_totp(
@@ -48,7 +48,7 @@ pub async fn start_totp(
     post,
     path = "/api/auth/totp/confirm",
     operation_id = "confirm_totp",
-    tag = "auth",
+    tag = "Auth",
     request_body = CodeBody,
     responses((status = 200, description = "The recovery codes", body = RecoveryCodesView))
 )]
@@ -67,7 +67,7 @@ pub async fn confirm_totp(
     delete,
     path = "/api/auth/totp",
     operation_id = "delete_totp",
-    tag = "auth",
+    tag = "Auth",
     request_body = RemoveTotpBody,
     responses((status = 204, description = "It is gone"))
 )]
@@ -85,7 +85,7 @@ pub async fn remove_totp(
     delete,
     path = "/api/users/{id}/totp",
     operation_id = "delete_user_totp",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 204, description = "It is gone"))
 )]
@@ -104,7 +104,7 @@ pub async fn remove_totp_of(
     post,
     path = "/api/users/{id}/password-reset",
     operation_id = "start_password_reset",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The code to hand over", body = ResetCodeView))
 )]
@@ -123,7 +123,7 @@ pub async fn start_reset(
     post,
     path = "/api/auth/password/reset",
     operation_id = "finish_password_reset",
-    tag = "auth",
+    tag = "Auth",
     request_body = FinishResetBody,
     responses((status = 204, description = "The password is another")),
     security(())
@@ -143,7 +143,7 @@ pub async fn finish_reset(
     post,
     path = "/api/auth/email",
     operation_id = "change_email",
-    tag = "auth",
+    tag = "Auth",
     request_body = ChangeEmailBody,
     responses((status = 200, description = "The caller", body = UserView))
 )]
@@ -162,7 +162,7 @@ pub async fn change_email(
     get,
     path = "/api/users/{id}/sessions",
     operation_id = "list_user_sessions",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The sessions", body = PageBody<SessionView>))
 )]
@@ -179,7 +179,7 @@ pub async fn list_sessions_of(
     delete,
     path = "/api/users/{id}/sessions",
     operation_id = "delete_user_sessions",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 204, description = "They have ended"))
 )]

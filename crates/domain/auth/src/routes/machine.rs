@@ -25,7 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
     post,
     path = "/api/tokens",
     operation_id = "create_token",
-    tag = "auth",
+    tag = "Auth",
     request_body = CreateTokenBody,
     responses((status = 201, description = "The token", body = CreatedTokenView))
 )]
@@ -48,7 +48,7 @@ pub async fn create_token(
     get,
     path = "/api/tokens",
     operation_id = "list_tokens",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "The tokens", body = PageBody<ApiTokenView>))
 )]
 pub async fn list_tokens(
@@ -65,7 +65,7 @@ pub async fn list_tokens(
     delete,
     path = "/api/tokens/{id}",
     operation_id = "delete_token",
-    tag = "auth",
+    tag = "Auth",
     params(("id" = SessionId, Path, description = "The token's id")),
     responses((status = 204, description = "It is revoked"))
 )]
@@ -84,7 +84,7 @@ pub async fn revoke_token(
     post,
     path = "/api/service-accounts",
     operation_id = "create_service_account",
-    tag = "auth",
+    tag = "Auth",
     request_body = CreateServiceAccountBody,
     responses((status = 201, description = "The account", body = ServiceAccountView))
 )]
@@ -109,7 +109,7 @@ pub async fn create_account(
     get,
     path = "/api/service-accounts",
     operation_id = "list_service_accounts",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "The accounts", body = PageBody<ServiceAccountView>))
 )]
 pub async fn list_accounts(

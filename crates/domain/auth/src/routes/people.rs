@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
     post,
     path = "/api/users/{id}/deactivate",
     operation_id = "deactivate_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The person", body = UserView))
 )]
@@ -48,7 +48,7 @@ async fn deactivate_user(
     delete,
     path = "/api/users/{id}",
     operation_id = "delete_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 204, description = "The person is deleted"))
 )]
@@ -71,7 +71,7 @@ async fn delete_user(
     get,
     path = "/api/auth/permissions",
     operation_id = "list_permissions",
-    tag = "auth",
+    tag = "Auth",
     responses((status = 200, description = "Every permission", body = PageBody<PermissionView>))
 )]
 async fn list_permissions(Caller(ctx): Caller) -> Result<Reply, Problem> {

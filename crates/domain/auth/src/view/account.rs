@@ -31,6 +31,7 @@ impl TotpView {
 
 /// A code of the app.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = TotpCode)]
 pub struct CodeBody {
     /// Six digits.
@@ -49,6 +50,7 @@ pub struct RecoveryCodesView {
 
 /// One of the two.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = RemoveTotp)]
 pub struct RemoveTotpBody {
     /// The password.
@@ -95,6 +97,7 @@ impl ResetCodeView {
 
 /// A reset that is done.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = FinishPasswordReset)]
 pub struct FinishResetBody {
     /// The code that was handed over.
@@ -107,6 +110,7 @@ pub struct FinishResetBody {
 
 /// Another address.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ChangeEmail)]
 pub struct ChangeEmailBody {
     /// The present password.

@@ -17,7 +17,7 @@ fn name(raw: &str) -> Result<String, Fault> {
 
 /// A token to make.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CreateToken)]
 pub struct CreateTokenBody {
     /// What it is for, in words.
@@ -119,6 +119,7 @@ impl CreatedTokenView {
 
 /// A service account to make.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = CreateServiceAccount)]
 pub struct CreateServiceAccountBody {
     /// What it is called.

@@ -155,8 +155,19 @@ const SET_SETTING: Sql = Sql::new(
      WHERE channel_id = $1 AND user_id = $2",
 );
 
+/// Whether somebody is nothing but a guest in every channel that they are in,
+/// as the list of people has it.
+const IS_GUEST: Sql = Sql::new(
+    "channels.is_guest",
+    "SELECT coalesce((SELECT role = 'staff' FROM users WHERE id = $1), false)
+            AND coalesce(bool_and(m.role = 'guest'), false)
+     FROM channel_members m JOIN channels c ON c.id = m.channel_id
+     WHERE m.user_id = $1 AND c.kind <> 'direct' AND c.deleted_at IS NULL",
+);
+
 /// The statements of this file.
 pub(super) const ALL: &[&Sql] = &[
+    &IS_GUEST,
     &PARTICIPANTS,
     &LIST,
     &PRESENT,
@@ -268,6 +279,11 @@ pub(crate) async fn lock_role(
 }
 
 /// Whether a locked channel has an owner who can act as one.
+/// Whether somebody is nothing but a guest wherever they are.
+pub(crate) async fn is_guest(tx: &mut Tx, user: UserId) -> Result<bool, DbError> {
+    Ok(tx.row(&IS_GUEST, &[&user]).await?.is_some_and(|row| row.get(0)))
+}
+
 pub(crate) async fn has_owner(tx: &mut Tx, id: ChannelId) -> Result<bool, DbError> {
     Ok(tx.row(&OWNER, &[&id]).await?.is_some())
 }

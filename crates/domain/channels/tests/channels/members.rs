@@ -40,6 +40,29 @@ async fn anybody_joins_and_leaves_a_public_channel_and_nothing_happens_twice() {
 }
 
 #[tokio::test]
+async fn a_guest_who_comes_in_by_themselves_stays_a_guest() {
+    let company = Company::new().await;
+    let door = Door::new(&company);
+    let owner = company.person("owner", Role::Manager).await;
+    let guest = company.person("guest", Role::Staff).await;
+    let den = door.make(&owner, json!({"name": "den", "kind": "private"})).await;
+    let [town, square] = [
+        door.make(&owner, json!({"name": "town"})).await,
+        door.make(&owner, json!({"name": "square"})).await,
+    ];
+    let add = json!({"add": [{"userId": guest.user_id, "role": "guest"}]});
+    door.post(&owner, &format!("{den}/members"), add).await.well();
+
+    let joined = door.act(&guest, &format!("{town}/join")).await.well();
+    let oneself = json!({"add": [guest.user_id]});
+    let added = door.post(&guest, &format!("{square}/members"), oneself).await.well();
+
+    assert_eq!(joined.body["myRole"], "guest");
+    assert_eq!(added.body["myRole"], "guest");
+    company.end().await;
+}
+
+#[tokio::test]
 async fn the_ceo_enters_a_private_channel_visibly_and_others_do_not_know_of_it() {
     let company = Company::new().await;
     let door = Door::new(&company);

@@ -39,8 +39,8 @@ const LINK_TASK: Sql = Sql::new(
 const SOFT_DELETE: Sql = Sql::new(
     "messages.soft_delete",
     concat!(
-        "UPDATE messages m SET deleted_at = $2, updated_at = $2, version = m.version + 1,
-                               revision = m.revision + 1
+        "UPDATE messages m SET deleted_at = $2, deleted_by = $3, updated_at = $2,
+                               version = m.version + 1, revision = m.revision + 1
          WHERE m.id = $1 RETURNING ",
         columns!("m")
     ),
@@ -49,8 +49,8 @@ const SOFT_DELETE: Sql = Sql::new(
 const RESTORE: Sql = Sql::new(
     "messages.restore",
     concat!(
-        "UPDATE messages m SET deleted_at = NULL, updated_at = $2, version = m.version + 1,
-                               revision = m.revision + 1
+        "UPDATE messages m SET deleted_at = NULL, deleted_by = NULL, updated_at = $2,
+                               version = m.version + 1, revision = m.revision + 1
          WHERE m.id = $1 RETURNING ",
         columns!("m")
     ),
@@ -124,9 +124,10 @@ pub(crate) async fn link_task(
 pub(crate) async fn soft_delete(
     tx: &mut Tx,
     id: MessageId,
+    by: UserId,
     now: Timestamp,
 ) -> Result<Option<Message>, DbError> {
-    Ok(tx.row(&SOFT_DELETE, &[&id, &now]).await?.as_ref().map(message))
+    Ok(tx.row(&SOFT_DELETE, &[&id, &now, &by]).await?.as_ref().map(message))
 }
 
 /// Brings a message back that is held.

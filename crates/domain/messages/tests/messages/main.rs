@@ -101,10 +101,12 @@ async fn admins_delete_what_others_said_members_do_not_and_it_comes_back_whole()
     let gone = company.get(&ann, message.id).await.expect_err("gone");
     let again = company.delete(&ann, message.id).await.expect_err("gone");
     let stranger = company.restore(&ceo, message.id).await.expect_err("said by somebody else");
-    let back = company.restore(&ann, message.id).await.expect("restored");
+    let sender = company.restore(&ann, message.id).await.expect_err("an admin removed it");
+    let back = company.restore(&host, message.id).await.expect("restored");
     let same = company.restore(&ann, message.id).await.expect("no change");
 
     assert!(other.is(&FORBIDDEN) && edited.is(&FORBIDDEN) && stranger.is(&FORBIDDEN));
+    assert!(sender.is(&FORBIDDEN), "{sender}");
     assert!(gone.is(&NOT_FOUND) && again.is(&NOT_FOUND));
     assert_eq!((back.version, back.revision, back.content.as_str()), (4, 5, "hello all"));
     assert_eq!(back.reactions.len(), 1);
@@ -123,6 +125,24 @@ async fn admins_delete_what_others_said_members_do_not_and_it_comes_back_whole()
     assert!(heard.iter().all(|heard| heard.streams == [own.as_str()]), "{heard:?}");
     let gone = serde_json::json!({ "id": message.id, "channelId": channel });
     assert_eq!(heard[3].data, gone);
+    company.end().await;
+}
+
+#[tokio::test]
+async fn who_said_it_brings_back_what_they_took_back_themselves() {
+    let company = Company::new().await;
+    let host = company.person("host", Role::Manager).await;
+    let ann = company.person("ann", Role::Staff).await;
+    let channel = company.channel(&host, ChannelKind::Private, &[&ann]).await;
+    let message = company.say(&ann, channel, "hello").await;
+
+    company.delete(&ann, message.id).await.expect("taken back");
+    let back = company.restore(&ann, message.id).await.expect("restored");
+    company.delete(&host, message.id).await.expect("removed");
+    let refused = company.restore(&ann, message.id).await.expect_err("removed by another");
+
+    assert_eq!(back.content, "hello");
+    assert!(refused.is(&FORBIDDEN), "{refused}");
     company.end().await;
 }
 

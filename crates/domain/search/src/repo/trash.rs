@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::trash::{Purged, TrashKind, Trashed};
 
 /// What `$1` may bring back, each kind by the rules of its own: a task whoever
-/// answers for it, a message its sender and the channel's admins, a channel its
+/// answers for it, a message or a comment whoever said it, unless somebody else
+/// deleted it, and the channel's admins, a channel its
 /// admins and a CEO who sees it, a category and a person whoever the role
 /// allows. `$2` names the kinds, `$3` says whether the caller is the CEO, `$4`
 /// since when things are kept, `$5` and `$6` where the page begins, `$7` how
@@ -27,8 +28,8 @@ const LIST: Sql = Sql::new(
          SELECT m.channel_id, m.role IN ('owner', 'admin') AS runs FROM channel_members m
          WHERE m.user_id = $1
      )
-     SELECT type, id, title, deleted_at FROM (
-         (SELECT 'task' AS type, t.id, t.title, t.deleted_at FROM tasks t
+     SELECT type, id, title, deleted_at, task_id FROM (
+         (SELECT 'task' AS type, t.id, t.title, t.deleted_at, NULL::uuid AS task_id FROM tasks t
           LEFT JOIN channels c ON c.id = t.channel_id
           LEFT JOIN mine ON mine.channel_id = t.channel_id
           WHERE 'task' = ANY ($2::text[]) AND t.deleted_at > $4 AND c.deleted_at IS NULL
@@ -41,26 +42,42 @@ const LIST: Sql = Sql::new(
             AND ($5::timestamptz IS NULL OR (t.deleted_at, t.id) < ($5, $6::uuid))
           ORDER BY t.deleted_at DESC, t.id DESC LIMIT $7)
          UNION ALL
-         (SELECT 'message', m.id, left(m.content, 120), m.deleted_at FROM messages m
+         (SELECT 'comment', k.id, left(k.content, 120), k.deleted_at, k.task_id
+          FROM task_comments k
+          JOIN tasks t ON t.id = k.task_id AND t.deleted_at IS NULL
+          LEFT JOIN channels c ON c.id = t.channel_id
+          LEFT JOIN mine ON mine.channel_id = t.channel_id
+          WHERE 'comment' = ANY ($2) AND k.deleted_at > $4 AND c.deleted_at IS NULL
+            AND (mine.runs OR (k.author_id = $1 AND coalesce(k.deleted_by, $1) = $1
+                 AND (c.kind = 'public' OR mine.channel_id IS NOT NULL
+                      OR t.created_by = $1 OR t.assigned_to @> ARRAY[$1]
+                      OR (t.channel_id IS NULL
+                          AND (t.created_by = ANY ((SELECT ids FROM line)::uuid[])
+                               OR t.assigned_to && (SELECT ids FROM line))))))
+            AND ($5 IS NULL OR (k.deleted_at, k.id) < ($5, $6))
+          ORDER BY k.deleted_at DESC, k.id DESC LIMIT $7)
+         UNION ALL
+         (SELECT 'message', m.id, left(m.content, 120), m.deleted_at, NULL FROM messages m
           JOIN mine ON mine.channel_id = m.channel_id
           JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
-          WHERE 'message' = ANY ($2) AND m.deleted_at > $4 AND (m.sender_id = $1 OR mine.runs)
+          WHERE 'message' = ANY ($2) AND m.deleted_at > $4
+            AND (mine.runs OR (m.sender_id = $1 AND coalesce(m.deleted_by, $1) = $1))
             AND ($5 IS NULL OR (m.deleted_at, m.id) < ($5, $6))
           ORDER BY m.deleted_at DESC, m.id DESC LIMIT $7)
          UNION ALL
-         (SELECT 'channel', c.id, coalesce(c.name, ''), c.deleted_at FROM channels c
+         (SELECT 'channel', c.id, coalesce(c.name, ''), c.deleted_at, NULL FROM channels c
           LEFT JOIN mine ON mine.channel_id = c.id
           WHERE 'channel' = ANY ($2) AND c.deleted_at > $4
             AND (mine.runs OR ($3 AND (c.kind = 'public' OR mine.channel_id IS NOT NULL)))
             AND ($5 IS NULL OR (c.deleted_at, c.id) < ($5, $6))
           ORDER BY c.deleted_at DESC, c.id DESC LIMIT $7)
          UNION ALL
-         (SELECT 'category', g.id, g.name, g.deleted_at FROM categories g
+         (SELECT 'category', g.id, g.name, g.deleted_at, NULL FROM categories g
           WHERE 'category' = ANY ($2) AND g.deleted_at > $4
             AND ($5 IS NULL OR (g.deleted_at, g.id) < ($5, $6))
           ORDER BY g.deleted_at DESC, g.id DESC LIMIT $7)
          UNION ALL
-         (SELECT 'user', u.id, u.name, u.deleted_at FROM users u
+         (SELECT 'user', u.id, u.name, u.deleted_at, NULL FROM users u
           WHERE 'user' = ANY ($2) AND u.deleted_at IS NOT NULL
             AND ($5 IS NULL OR (u.deleted_at, u.id) < ($5, $6))
           ORDER BY u.deleted_at DESC, u.id DESC LIMIT $7)
@@ -176,6 +193,7 @@ fn trashed(row: &Row) -> Option<Trashed> {
         title: row.get(2),
         deleted_at: row.get(3),
         expires_at: None,
+        task_id: row.get(4),
     })
 }
 

@@ -14,6 +14,8 @@ use crate::trash::{TrashKind, Trashed};
 pub enum TrashKindInput {
     /// Tasks.
     Task,
+    /// Comments on tasks.
+    Comment,
     /// Messages.
     Message,
     /// Channels.
@@ -28,6 +30,7 @@ impl From<TrashKindInput> for TrashKind {
     fn from(kind: TrashKindInput) -> Self {
         match kind {
             TrashKindInput::Task => Self::Task,
+            TrashKindInput::Comment => Self::Comment,
             TrashKindInput::Message => Self::Message,
             TrashKindInput::Channel => Self::Channel,
             TrashKindInput::Category => Self::Category,
@@ -68,12 +71,15 @@ impl ListTrash {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Trashed)]
 pub struct TrashedView {
-    /// `task`, `message`, `channel`, `category` or `user`.
+    /// `task`, `comment`, `message`, `channel`, `category` or `user`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Its id, for `POST …/restore`.
     pub id: Uuid,
-    /// What it is called; of a message its beginning.
+    /// Of a comment: the task that it is about.
+    #[schema(required)]
+    pub task_id: Option<Uuid>,
+    /// What it is called; of a message or a comment its beginning.
     pub title: String,
     /// When it was deleted.
     #[schema(value_type = String, format = DateTime)]
@@ -90,6 +96,7 @@ impl TrashedView {
         Self {
             kind: one.kind.as_str(),
             id: one.id,
+            task_id: one.task_id,
             title: one.title,
             deleted_at: one.deleted_at,
             expires_at: one.expires_at,

@@ -113,7 +113,9 @@ impl Company {
                     TrashKind::Category => {
                         category::restore_in(tx, ctx, CategoryId(id)).await?;
                     }
-                    TrashKind::Channel | TrashKind::User => unreachable!("not tried here"),
+                    TrashKind::Comment | TrashKind::Channel | TrashKind::User => {
+                        unreachable!("not tried here")
+                    }
                 }
                 Err(Fault::new(&UNDONE))
             })

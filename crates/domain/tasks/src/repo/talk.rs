@@ -1,6 +1,7 @@
 //! The SQL of what is said about tasks and of what was done to them.
 
 use jiff::Timestamp;
+use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use sayso_kernel::page;
 use uuid::Uuid;
@@ -58,8 +59,30 @@ const EDIT_COMMENT: Sql = Sql::new(
 const DELETE_COMMENT: Sql = Sql::new(
     "task_comments.delete",
     "UPDATE task_comments
-     SET deleted_at = $2, updated_at = $2, version = version + 1, revision = revision + 1
+     SET deleted_at = $2, deleted_by = $3, updated_at = $2, version = version + 1,
+         revision = revision + 1
      WHERE id = $1",
+);
+
+const FIND_DELETED_COMMENT: Sql = Sql::new(
+    "task_comments.find_deleted",
+    concat!(
+        "SELECT ",
+        columns!(),
+        ", c.deleted_by FROM task_comments c
+         WHERE c.id = $1 AND c.task_id = $2 AND c.deleted_at IS NOT NULL"
+    ),
+);
+
+const RESTORE_COMMENT: Sql = Sql::new(
+    "task_comments.restore",
+    concat!(
+        "UPDATE task_comments c
+         SET deleted_at = NULL, deleted_by = NULL, updated_at = $2, version = c.version + 1,
+             revision = c.revision + 1
+         WHERE c.id = $1 RETURNING ",
+        columns!()
+    ),
 );
 
 const LIST_HISTORY: Sql = Sql::new(
@@ -76,6 +99,8 @@ pub(super) const ALL: &[&Sql] = &[
     &FIND_COMMENT,
     &EDIT_COMMENT,
     &DELETE_COMMENT,
+    &FIND_DELETED_COMMENT,
+    &RESTORE_COMMENT,
     &LIST_HISTORY,
 ];
 
@@ -122,11 +147,36 @@ pub(crate) async fn edit_comment(
 pub(crate) async fn delete_comment(
     tx: &mut Tx,
     id: CommentId,
+    by: UserId,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.rows(&DELETE_COMMENT, &[&id, &now]).await?;
+    tx.rows(&DELETE_COMMENT, &[&id, &now, &by]).await?;
     Ok(())
 }
+
+/// A deleted comment of a task that is locked, and who deleted it, if that is
+/// known.
+pub(crate) async fn find_deleted_comment(
+    tx: &mut Tx,
+    task: TaskId,
+    id: CommentId,
+) -> Result<Option<(Comment, Option<UserId>)>, DbError> {
+    let row = tx.row(&FIND_DELETED_COMMENT, &[&id, &task]).await?;
+    Ok(row.as_ref().map(|row| (comment(row), row.get(COMMENT_COLUMNS))))
+}
+
+/// Brings a comment back whose task is locked.
+pub(crate) async fn restore_comment(
+    tx: &mut Tx,
+    id: CommentId,
+    now: Timestamp,
+) -> Result<Comment, DbError> {
+    let row = tx.row(&RESTORE_COMMENT, &[&id, &now]).await?;
+    Ok(comment(&row.expect("a comment of a locked task is still there")))
+}
+
+/// How many columns a comment has.
+const COMMENT_COLUMNS: usize = 9;
 
 fn comment(row: &Row) -> Comment {
     Comment {

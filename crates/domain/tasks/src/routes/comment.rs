@@ -15,12 +15,15 @@ use crate::model::TaskId;
 use crate::view::{CommentView, CreateComment, ListOfTask, UpdateComment};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create_task_comment, list_task_comments)).routes(routes!(
-        get_task_comment,
-        put_task_comment,
-        patch_task_comment,
-        delete_task_comment
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create_task_comment, list_task_comments))
+        .routes(routes!(
+            get_task_comment,
+            put_task_comment,
+            patch_task_comment,
+            delete_task_comment
+        ))
+        .routes(routes!(restore_task_comment))
 }
 
 /// Comment on a task
@@ -141,6 +144,28 @@ async fn delete_task_comment(
     write(&app, &ctx, Key::default(), async move |tx, ctx| {
         comment::delete_in(tx, ctx, (task, id), version).await?;
         Ok(Reply::no_content())
+    })
+    .await
+}
+
+/// Bring a deleted comment back
+///
+/// One's own, unless somebody who runs the channel removed it; those who run it
+/// bring back any.
+#[utoipa::path(post, path = "/api/tasks/{id}/comments/{commentId}/restore",
+    operation_id = "restore_task_comment", tag = "Tasks",
+    params(("id" = TaskId, Path, description = "The task"),
+           ("commentId" = CommentId, Path, description = "The comment")),
+    responses((status = 200, body = CommentView)))]
+async fn restore_task_comment(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathIds(task, id): PathIds<TaskId, CommentId>,
+    key: Key,
+) -> Result<Reply, Problem> {
+    write(&app, &ctx, key, async move |tx, ctx| {
+        let comment = comment::restore_in(tx, ctx, (task, id)).await?;
+        Ok(Reply::resource(&CommentView::of(&comment), comment.version))
     })
     .await
 }

@@ -144,6 +144,20 @@ impl Company {
         work.await
     }
 
+    pub async fn restore_comment(
+        &self,
+        actor: &Actor,
+        comment: &Comment,
+    ) -> Result<Comment, Fault> {
+        let ctx = self.stage.as_actor(actor);
+        let ids = (comment.task_id, comment.id);
+        let work = self
+            .database
+            .db()
+            .transaction(&ctx, async move |tx, ctx| comment::restore_in(tx, ctx, ids).await);
+        work.await
+    }
+
     pub async fn uncomment(&self, actor: &Actor, comment: &Comment) -> Result<(), Fault> {
         let ctx = self.stage.as_actor(actor);
         let ids = (comment.task_id, comment.id);

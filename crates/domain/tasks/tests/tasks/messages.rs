@@ -7,7 +7,8 @@ use sayso_kernel::Fault;
 use sayso_kernel::fault::NOT_FOUND;
 use sayso_messages::{MessageId, model as said};
 use sayso_tasks::error::MESSAGE_HAS_TASK;
-use sayso_tasks::model::Draft;
+use sayso_tasks::model::{Draft, Edit};
+use sayso_tasks::status::Status;
 use sayso_tasks::{Task, message};
 use serde_json::json;
 
@@ -55,8 +56,16 @@ async fn a_task_made_from_a_message_is_named_by_it_from_the_same_commit_on() {
     let (ctx, mut db) = (company.stage.as_actor(&ann), company.database.db().read());
     let message = sayso_messages::service::get(&mut db, &ctx, id).await.expect("there");
     assert_eq!((message.task_id, message.version, message.revision), (Some(task.id.0), 1, 2));
+    let edit = Edit { status: Some(Status::InProgress), ..Edit::default() };
+    company.update(&ann, task.id, 1, edit).await.expect("begun");
+    let state = |message: said::Message| message.task.map(|task| (task.status, task.title));
+    let live = sayso_messages::service::get(&mut db, &ctx, id).await.expect("there");
+    assert_eq!(state(live), Some(("in_progress".into(), "Order the boards.".into())));
+    company.delete(&ann, task.id).await.expect("deleted");
+    let alone = sayso_messages::service::get(&mut db, &ctx, id).await.expect("there");
+    assert_eq!((alone.task_id, state(alone)), (Some(task.id.0), None));
     let events = company.events().await;
-    let [.., created, edited] = &events[..] else { panic!("two events") };
+    let [.., created, edited, _, _] = &events[..] else { panic!("four events") };
     assert_eq!((&*created.kind, &created.data["messageId"]), ("task.created", &json!(id)));
     assert_eq!((&*edited.kind, &edited.data["taskId"]), ("message.edited", &json!(task.id)));
     assert_eq!(created.streams, edited.streams);

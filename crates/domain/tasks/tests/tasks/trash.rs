@@ -1,12 +1,41 @@
 //! Deleting tasks and bringing them back.
 
 use sayso_access::Role;
+use sayso_channels::model::ChannelKind;
 use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND, STALE};
 use sayso_tasks::comment;
 use sayso_tasks::dependency;
 use sayso_tasks::status::Status;
 
-use crate::company::{Company, to};
+use crate::company::{Company, titled, to};
+
+#[tokio::test]
+async fn a_comment_comes_back_to_who_took_it_back_and_to_who_runs_the_channel() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
+    let channel = company.channel(&ann, ChannelKind::Private, &[&bob]).await;
+    let draft = sayso_tasks::model::Draft { channel_id: Some(channel), ..titled("one") };
+    let task = company.create(&ann, draft).await.expect("made");
+    let said = company.comment(&bob, task.id, "words").await.expect("said");
+
+    company.uncomment(&bob, &said).await.expect("taken back");
+    let back = company.restore_comment(&bob, &said).await.expect("restored");
+    let same = company.restore_comment(&bob, &said).await.expect("no change");
+    company.uncomment(&ann, &said).await.expect("removed");
+    let refused = company.restore_comment(&bob, &said).await.expect_err("removed by another");
+    let again = company.restore_comment(&ann, &said).await.expect("restored");
+
+    assert_eq!((&*back.content, back.version, back.revision), ("words", 3, 3));
+    assert_eq!(same, back);
+    assert!(refused.is(&FORBIDDEN), "{refused}");
+    assert_eq!(again.version, 5);
+    let events = company.events().await;
+    let kinds: Vec<&str> = events.iter().map(|heard| &*heard.kind).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "task.comment_restored").count(), 2);
+    assert_eq!(events.last().expect("events").data["content"], "words");
+    company.end().await;
+}
 
 #[tokio::test]
 async fn a_deleted_task_is_gone_for_everybody_and_comes_back_with_what_belongs_to_it() {

@@ -35,7 +35,7 @@ fn resource(app: &AppState, user: &User) -> Reply {
     get,
     path = "/api/users/{id}",
     operation_id = "get_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The person", body = UserView))
 )]
@@ -55,7 +55,7 @@ async fn get_user(
     put,
     path = "/api/users/{id}",
     operation_id = "update_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     request_body = UpdateUser,
     responses((status = 200, description = "The person", body = UserView))
@@ -75,7 +75,7 @@ async fn put_user(
     patch,
     path = "/api/users/{id}",
     operation_id = "patch_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     request_body(content((UpdateUser = "application/json"),
                          (UpdateUser = "application/merge-patch+json"))),
@@ -113,7 +113,7 @@ async fn update(
     get,
     path = "/api/users/{id}/reports",
     operation_id = "list_reports",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id"), ListReports),
     responses((status = 200, description = "A page of people", body = PageBody<UserView>))
 )]
@@ -135,7 +135,7 @@ async fn list_reports(
     post,
     path = "/api/users/{id}/reactivate",
     operation_id = "reactivate_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The person", body = UserView))
 )]
@@ -157,7 +157,7 @@ async fn reactivate_user(
     post,
     path = "/api/users/{id}/restore",
     operation_id = "restore_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The person", body = UserView))
 )]
@@ -180,7 +180,7 @@ async fn restore_user(
     post,
     path = "/api/users/{id}/invite",
     operation_id = "invite_user",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "The person, and the invitation",
                body = CreatedUserView))
@@ -206,7 +206,7 @@ async fn invite_user(
     get,
     path = "/api/users/{id}/grants",
     operation_id = "list_grants",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     responses((status = 200, description = "What is in force", body = PageBody<GrantView>))
 )]
@@ -223,7 +223,7 @@ async fn list_grants(
     post,
     path = "/api/users/{id}/grants",
     operation_id = "change_grants",
-    tag = "users",
+    tag = "Users",
     params(("id" = UserId, Path, description = "The person's id")),
     request_body = ChangeGrants,
     responses((status = 200, description = "What is in force now", body = PageBody<GrantView>))

@@ -12,7 +12,7 @@ use crate::edit::{Edit, is_time_zone};
 /// The body of `PUT` and `PATCH /api/users/{id}`: absent is unchanged, null is
 /// cleared.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"statusText": "at lunch", "version": 3}))]
 pub struct UpdateUser {
     /// The version that is edited; or send it with `If-Match`.

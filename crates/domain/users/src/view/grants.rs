@@ -59,7 +59,7 @@ impl From<KeptGrant> for GrantView {
 
 /// A permission to grant or to deny.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewGrant {
     /// What. Some permissions are for the role alone to give.
     pub permission: Permission,
@@ -72,7 +72,7 @@ pub struct NewGrant {
 
 /// The body of `POST /api/users/{id}/grants`.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
     "add": [{"permission": "channel.create", "effect": "grant", "expiresAt": "2030-01-01T00:00:00Z"}],
     "remove": ["category.manage"]

@@ -30,7 +30,7 @@ const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// Serves the pages.
 pub(crate) fn route(document: &OpenApi) -> Router {
-    let document = serde_json::to_value(document).expect("the document is plain JSON");
+    let document = crate::openapi::complete(document);
     let api = Bytes::from(html::page("The API of Sayso", &operations::body(&document)));
     let errors = Bytes::from(html::page("The errors of Sayso", &errors::body()));
     let style = Bytes::from_static(STYLE.as_bytes());

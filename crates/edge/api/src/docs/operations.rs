@@ -30,19 +30,39 @@ pub(super) fn body(document: &Value) -> String {
         }
     }
     let mut out = String::from("<p class=\"tags\">");
-    for tag in chapters.keys() {
+    let told = told(document, &chapters);
+    for (tag, _) in &told {
         let tag = escaped(tag);
         let _ = write!(out, "<a href=\"#{tag}\">{tag}</a>");
     }
     out.push_str("<a href=\"#schemas\">schemas</a></p>\n");
-    for (tag, operations) in &chapters {
-        let tag = escaped(tag);
-        let _ = writeln!(out, "<h2 id=\"{tag}\">{tag}</h2>");
-        for operation in operations {
+    for (tag, about) in &told {
+        let name = escaped(tag);
+        let _ = writeln!(out, "<h2 id=\"{name}\">{name}</h2>\n<p>{}</p>", prose(about));
+        for operation in chapters.get(tag).into_iter().flatten() {
             out.push_str(&operation.section(document));
         }
     }
     out + &schemas::body(document)
+}
+
+/// The chapters in the order of the document, each with what it is about.
+fn told<'a>(
+    document: &'a Value,
+    chapters: &BTreeMap<String, Vec<Operation<'_>>>,
+) -> Vec<(String, &'a str)> {
+    let text = |tag: &'a Value, name: &str| tag[name].as_str().unwrap_or_default();
+    let tags = document["tags"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut told: Vec<(String, &str)> = tags
+        .iter()
+        .map(|tag| (text(tag, "name").to_lowercase(), text(tag, "description")))
+        .collect();
+    for tag in chapters.keys() {
+        if !told.iter().any(|(name, _)| name == tag) {
+            told.push((tag.clone(), ""));
+        }
+    }
+    told
 }
 
 impl Operation<'_> {
@@ -58,21 +78,26 @@ impl Operation<'_> {
         if !description.is_empty() && description != summary {
             let _ = writeln!(out, "<p>{}</p>", prose(description));
         }
-        out.push_str(&self.parameters());
+        out.push_str(&self.parameters(document));
         let body = &self.value["requestBody"]["content"];
         if let Some(media) = body.as_object().and_then(|media| media.values().next()) {
             let _ = writeln!(out, "<p>Body: {}</p>", schemas::named(&media["schema"]));
+            out.push_str(&example(media));
         }
-        out + &self.responses(document)
+        let responses = self.value["responses"].as_object().into_iter().flatten();
+        let answer = responses.filter(|(status, _)| status.starts_with('2'));
+        let media = answer.map(|(_, answer)| &answer["content"]["application/json"]).next();
+        out + &self.responses(document) + &media.map(example).unwrap_or_default()
     }
 
-    fn parameters(&self) -> String {
+    fn parameters(&self, document: &Value) -> String {
         let parameters = self.value["parameters"].as_array().map_or(&[][..], Vec::as_slice);
         if parameters.is_empty() {
             return String::new();
         }
         let mut out = String::from("<table><tr><th>parameter</th><th>in</th><th></th></tr>\n");
         for one in parameters {
+            let one = schemas::resolved(document, one);
             let text = |name: &str| one[name].as_str().unwrap_or_default();
             let needed = if one["required"] == true { ", required" } else { "" };
             let _ = writeln!(
@@ -99,6 +124,17 @@ impl Operation<'_> {
             let _ = writeln!(out, "<tr><td>{status}</td><td>{told} {shape}</td></tr>");
         }
         out + "</table>\n"
+    }
+}
+
+/// What was sent or answered once.
+fn example(media: &Value) -> String {
+    match media.get("example") {
+        Some(example) => {
+            let text = serde_json::to_string_pretty(example).unwrap_or_default();
+            format!("<pre>{}</pre>\n", escaped(&text))
+        }
+        None => String::new(),
     }
 }
 

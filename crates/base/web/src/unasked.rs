@@ -1,0 +1,70 @@
+//! Queries that nobody asked for.
+//!
+//! A route that takes a query says which parameters ([`crate::Params`]), and
+//! those that it does not know are refused. A route that takes none says
+//! nothing; here it is read from the document that it takes none, so that a
+//! filter which is not there is not passed over quietly.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::Method;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::params::{self, NoQuery};
+use crate::problem::Problem;
+
+/// The routes that take no query, by method and path.
+#[derive(Clone, Debug, Default)]
+pub struct Unasked(Arc<HashSet<(Method, String)>>);
+
+impl Unasked {
+    /// Those of a document.
+    #[must_use]
+    pub fn of(document: &OpenApi) -> Self {
+        let mut routes = HashSet::new();
+        for (path, item) in &document.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                if operation.as_ref().is_some_and(|operation| !takes_query(operation)) {
+                    routes.insert((method, path.clone()));
+                }
+            }
+        }
+        Self(Arc::new(routes))
+    }
+
+    fn holds(&self, request: &Request) -> bool {
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let path = request.extensions().get::<MatchedPath>();
+        path.is_some_and(|path| self.0.contains(&(method.clone(), path.as_str().to_owned())))
+    }
+}
+
+fn takes_query(operation: &Operation) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Query,
+        RefOr::Ref(_) => false,
+    })
+}
+
+/// 422 with every parameter, where a route takes none.
+pub async fn refuse(State(unasked): State<Unasked>, request: Request, next: Next) -> Response {
+    let query = request.uri().query().filter(|query| !query.is_empty());
+    if let Some(query) = query.filter(|_| unasked.holds(&request))
+        && let Err(fault) = params::parse::<NoQuery>(query)
+    {
+        return Problem(fault).into_response();
+    }
+    next.run(request).await
+}

@@ -1,0 +1,78 @@
+//! What each operation costs the database: `golden/costs.txt`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sayso_testkit::Process;
+use serde_json::Value;
+
+use super::document::Operation;
+use crate::golden;
+
+/// Statements of a list, at the most.
+const LIST_MAX: u64 = 1;
+/// The same of a list that belongs to something.
+const LIST_OF_MAX: u64 = 2;
+/// Lists that need more than one statement, and why.
+const LISTS: &[(&str, &str)] = &[
+    ("list_events", "which streams are followed from where is asked first"),
+    ("list_channel_members", "whether the channel is seen is asked first"),
+    ("list_task_comments", "whether the task is seen is asked first"),
+    ("list_task_history", "whether the task is seen is asked first"),
+    ("list_grants", "whether the person is there is asked first"),
+    ("list_reports", "whether the person is seen is asked first"),
+    ("list_user_sessions", "whether the person is there is asked first"),
+];
+
+#[derive(Default)]
+pub struct Costs(Vec<(Operation, Vec<String>)>);
+
+impl Costs {
+    /// Keeps which requests did the work of an operation.
+    pub fn remember(&mut self, operation: &Operation, requests: Vec<String>) {
+        self.0.push((operation.clone(), requests));
+    }
+
+    /// Reads from the logs of the servers what the requests cost, and holds it
+    /// against what is committed.
+    pub fn compare(&self, servers: &[&Process]) {
+        let told: BTreeMap<String, (u64, u64)> =
+            servers.iter().flat_map(|server| lines(&server.log())).collect();
+        let mut text = String::from(
+            "# path, method, operation, statements, times the database is waited for; not whose token it \
+             is, which is known from memory\n",
+        );
+        let mut dear = Vec::new();
+        for (operation, requests) in &self.0 {
+            // The least of several: a session may have had to be looked up, a
+            // transaction may have met another.
+            let cost = requests.iter().filter_map(|id| told.get(id)).min();
+            let (statements, trips) = cost
+                .unwrap_or_else(|| panic!("{}: the log does not tell what it cost", operation.id));
+            let is_list = operation.reads() && operation.id.starts_with("list_");
+            let may_more = LISTS.iter().any(|(id, _)| *id == operation.id);
+            let most = if may_more { LIST_OF_MAX } else { LIST_MAX };
+            if is_list && *statements > most {
+                dear.push(format!("{}: {statements} statements", operation.id));
+            }
+            let _ = writeln!(
+                text,
+                "{:<36} {:<7} {:<32} {statements:>2} {trips:>3}",
+                operation.path, operation.method, operation.id
+            );
+        }
+        golden::compare("costs.txt", &text);
+        assert!(dear.is_empty(), "a list is one statement:\n{}", dear.join("\n"));
+    }
+}
+
+/// The lines of the access log: request, statements, trips.
+fn lines(log: &str) -> Vec<(String, (u64, u64))> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|line| {
+            let id = line["request_id"].as_str()?.to_owned();
+            Some((id, (line["statements"].as_u64()?, line["trips"].as_u64()?)))
+        })
+        .collect()
+}
