@@ -78,6 +78,12 @@ impl Client {
         Self { login, ..anonymous }
     }
 
+    /// The same person with the same login at another address.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// The person's id.
     #[must_use]
     pub fn user_id(&self) -> &str {

@@ -16,6 +16,7 @@
 //! Everything ends with the value it belongs to: the database is dropped, the
 //! process is killed, the folder is removed.
 
+mod balancer;
 mod client;
 mod ctx;
 mod database;
@@ -24,16 +25,19 @@ pub mod judge;
 mod node;
 mod postgres;
 mod process;
+mod redis;
 mod server;
 mod sockets;
 mod until;
 
+pub use balancer::Balancer;
 pub use client::{Client, Reply, read};
 pub use ctx::{TestCtx, root_key};
 pub use database::TestDatabase;
 pub use folder::TestFolder;
-pub use node::{Candidate, Node};
+pub use node::{BusSetup, Candidate, Node};
 pub use postgres::TestPostgres;
 pub use process::{Process, ProcessSetup};
+pub use redis::TestRedis;
 pub use sockets::{Connect, Heard, Sockets};
 pub use until::until;

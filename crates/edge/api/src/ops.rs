@@ -14,6 +14,7 @@ use sayso_db::Db;
 use sayso_events::Hub;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::FORBIDDEN;
+use sayso_redis::Redis;
 use sayso_telemetry::MetricsText;
 use sayso_web::{AppState, Connection, Problem};
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub struct OpsState {
     pub db: Db,
     /// What this node has applied of the log.
     pub hub: Hub,
+    /// The way to Redis, where there is one.
+    pub redis: Option<Redis>,
     /// Whether this node wants requests.
     pub readiness: Readiness,
     /// What it measures.
@@ -76,7 +79,8 @@ struct Live {
 /// Whether this node can serve.
 #[derive(Serialize, ToSchema)]
 struct Ready {
-    /// `ready`, `starting`, `draining` or `unavailable`.
+    /// `ready`, `degraded` (without Redis: it still wants requests),
+    /// `starting`, `draining` or `unavailable`.
     status: &'static str,
     /// What is asked, for whoever is on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +92,8 @@ struct Ready {
 struct Checks {
     /// `ok` or `down`.
     database: &'static str,
+    /// `ok`, `down` (then the node does without it), or `none`.
+    redis: &'static str,
     /// The position of the log that this node has applied.
     position: Option<String>,
 }
@@ -109,18 +115,31 @@ async fn health_ready(
 ) -> Response {
     let is_up = sayso_db::is_up(&ops.db).await;
     let position = ops.hub.applied().map(|position| position.to_string());
+    let redis = match &ops.redis {
+        None => "none",
+        Some(redis) if redis.is_up() => "ok",
+        Some(_) => "down",
+    };
     let status = if ops.readiness.is_draining() {
         "draining"
     } else if !is_up {
         "unavailable"
     } else if position.is_none() {
         "starting"
+    } else if redis == "down" {
+        // Slower, and whole: it still wants requests.
+        "degraded"
     } else {
         "ready"
     };
-    let checks = (ops.is_open || is_local(connection.as_ref(), &headers))
-        .then_some(Checks { database: if is_up { "ok" } else { "down" }, position });
-    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let database = if is_up { "ok" } else { "down" };
+    let checks = (ops.is_open || is_local(connection.as_ref(), &headers)).then_some(Checks {
+        database,
+        redis,
+        position,
+    });
+    let is_wanted = matches!(status, "ready" | "degraded");
+    let code = if is_wanted { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, axum::Json(Ready { status, checks })).into_response()
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use sayso_db::{Effect, Stream};
 use sayso_events::{Event, Message};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::limits::DISPATCH_BURST;
+use crate::limits::{DISPATCH_BURST, LOG_MAX};
 use crate::node::Node;
 use crate::protocol::Closing;
 use crate::whispers;
@@ -14,7 +16,7 @@ use crate::whispers;
 const SENT: &str = "message.sent";
 
 /// Hands out whatever the hub hears, until there is no hub any more.
-pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
+pub(crate) async fn run(node: &Arc<Node>, heard: &mut mpsc::Receiver<Message>) {
     let mut handed_out = 0;
     while let Some(message) = heard.recv().await {
         match message {
@@ -29,6 +31,7 @@ pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
                 }
             }
             Message::Reset => resync(node),
+            Message::Ahead(effects) => ahead(node, effects),
         }
     }
 }
@@ -50,6 +53,33 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
             node.board.moved(session, &moved);
         }
     }
+}
+
+/// Something has ended, and the log does not say so yet. It will in a moment,
+/// in its place; where it does not, because nobody writes it just now, those
+/// whom it concerns go without it.
+fn ahead(node: &Arc<Node>, effects: Arc<[Effect]>) {
+    let node = Arc::clone(node);
+    let said_at = Instant::now();
+    tokio::spawn(async move {
+        tokio::time::sleep(LOG_MAX).await;
+        for effect in effects.iter() {
+            let (sockets, closing) = match effect {
+                Effect::EndSession { session, code } => {
+                    (node.board.of_login(*session), Closing::stay_away(code))
+                }
+                Effect::Reconnect { user, code } => {
+                    let own = Stream::User(*user).to_string();
+                    (node.board.followers(&own), Closing::come_back(code, node.retry_after(code)))
+                }
+                _ => continue,
+            };
+            for session in sockets.iter().filter(|session| session.born_at < said_at) {
+                metrics::counter!("sayso_realtime_closed_ahead_total").increment(1);
+                session.close(&closing);
+            }
+        }
+    });
 }
 
 /// What was heard does not lead to what comes: all sockets begin anew.
