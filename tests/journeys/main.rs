@@ -5,6 +5,7 @@
 
 mod abuse;
 mod cast;
+mod cluster;
 mod company;
 mod consumer;
 mod contract;
@@ -12,6 +13,7 @@ mod faults;
 mod listening;
 mod live;
 mod network;
+mod nodes;
 mod one_commit;
 mod project;
 mod rights;

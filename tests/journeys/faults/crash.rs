@@ -18,7 +18,7 @@ const RECOVERED_WITHIN: Duration = Duration::from_secs(2);
 /// Every client is back within this, the outage itself included.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 
-fn is_full() -> bool {
+pub(super) fn is_full() -> bool {
     process_environment().any(|(name, value)| name == "SAYSO_FAULTS" && value == "full")
 }
 

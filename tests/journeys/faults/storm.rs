@@ -78,7 +78,7 @@ impl Storm {
         // Everybody follows the channels before the first socket asks.
         Truth::of(&config).await.settle().await;
         let sockets = Arc::new(Sockets::brief());
-        let subscribers = connect(&company, &sockets, self.sockets).await;
+        let subscribers = connect(&named(&company), &sockets, self.sockets).await;
 
         let started = Instant::now();
         let end = started + self.length;
@@ -111,8 +111,14 @@ impl Storm {
     }
 }
 
+/// Everybody with their names.
+fn named(company: &Company) -> Vec<(String, Client)> {
+    let people = company.everybody().into_iter();
+    people.map(|(name, person)| (name.to_owned(), person.clone())).collect()
+}
+
 /// One for everybody, and one that only two are in.
-async fn channels(company: &Company) -> Vec<String> {
+pub(super) async fn channels(company: &Company) -> Vec<String> {
     let Company { ceo, manager, ann, bob, .. } = company;
     // Every writer must be in the channel it writes to.
     let all = open_channel(ceo, "all hands", &[manager, ann, bob]).await;
@@ -121,10 +127,14 @@ async fn channels(company: &Company) -> Vec<String> {
 }
 
 /// Connects sockets of everybody in turn, each fourth over polling.
-async fn connect(company: &Company, sockets: &Sockets, count: usize) -> Vec<Subscriber> {
+pub(super) async fn connect(
+    people: &[(String, Client)],
+    sockets: &Sockets,
+    count: usize,
+) -> Vec<Subscriber> {
     let mut subscribers = Vec::new();
     for turn in 0..count {
-        let (name, person) = company.everybody()[turn % 4];
+        let (name, person) = &people[turn % people.len()];
         let name = format!("{name} {turn}");
         let transport = if turn % 4 == 1 { "polling" } else { "websocket" };
         let connect = Connect { id: &name, person, transports: &[transport], resume: None };
@@ -144,7 +154,7 @@ async fn connect(company: &Company, sockets: &Sockets, count: usize) -> Vec<Subs
 
 /// Takes one client after the other out of reach while the others go on and
 /// the server lives, each until it has certainly missed something.
-async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Instant) {
+pub(super) async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Instant) {
     for turn in 0.. {
         let (name, other) = (&names[turn % names.len()], &names[(turn + 1) % names.len()]);
         if Instant::now() + AWAY_MAX > end {
@@ -222,7 +232,7 @@ async fn managed(data_dir: &Path) -> Config {
     Managed::attach(options, &Random::from_os()).await.unwrap().app_config()
 }
 
-async fn collect(
+pub(super) async fn collect(
     config: &Config,
     sockets: &Sockets,
     mut subscribers: Vec<Subscriber>,
@@ -276,7 +286,7 @@ async fn await_last(sockets: &Sockets, subscriber: &Subscriber, log: &[Logged]) 
 }
 
 /// From a disconnect to the next `ready`.
-fn longest_absence(sockets: &Sockets, name: &str) -> Duration {
+pub(super) fn longest_absence(sockets: &Sockets, name: &str) -> Duration {
     let (mut left, mut longest) = (None, 0);
     for heard in sockets.heard(name) {
         match heard.event.as_str() {
