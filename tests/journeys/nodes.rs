@@ -172,8 +172,8 @@ async fn whoever_was_removed_hears_nothing_after_it_at_any_node() {
 fn status(sockets: &Sockets, id: &str, person: &Client) -> Option<String> {
     let heard = sockets.heard(id);
     let changed = heard.iter().filter(|heard| heard.event == "presence.changed");
-    let mine = changed.filter(|heard| heard.payload["userId"] == person.user_id());
-    mine.last().and_then(|heard| heard.payload["status"].as_str().map(str::to_owned))
+    let mut mine = changed.filter(|heard| heard.payload["userId"] == person.user_id());
+    mine.next_back().and_then(|heard| heard.payload["status"].as_str().map(str::to_owned))
 }
 
 async fn until_status(sockets: &Sockets, id: &str, person: &Client, wanted: &str) -> Duration {
@@ -234,7 +234,7 @@ async fn two_hundred_writes_at_two_nodes_get_what_one_person_may_take() {
     // More at once and the database has no connections left for some of them.
     let at_once = Arc::new(Semaphore::new(16));
     let send = |turn: usize, cluster: &Cluster| {
-        let person = if turn % 2 == 0 { ann.clone() } else { cluster.there(&ann) };
+        let person = if turn.is_multiple_of(2) { ann.clone() } else { cluster.there(&ann) };
         let body = json!({ "content": turn.to_string() });
         let request = person.request(Method::POST, &path).json(&body);
         let at_once = Arc::clone(&at_once);
