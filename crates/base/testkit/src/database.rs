@@ -1,4 +1,4 @@
-//! A database of one's own, copied from the template and dropped at the end.
+//! A database of one's own, copied from the template.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,23 +23,23 @@ impl TestDatabase {
     /// When `SAYSO_TEST_DATABASE_URL` is not set: `make test` and
     /// `scripts/test` do that.
     pub async fn new() -> Self {
+        Self::made(async |server, admin, name| server.clone_template(admin, name).await).await
+    }
+
+    /// A database without any schema, owned by the role that migrates.
+    pub async fn empty() -> Self {
+        Self::made(async |server, admin, name| server.make_empty(admin, name).await).await
+    }
+
+    async fn made(make: impl AsyncFnOnce(&Server, &Client, &str)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server = server::server().await;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sayso_test_{}_{count}", std::process::id());
         let admin = server::connect(server.admin()).await;
-        server.clone_template(&admin, &name).await;
+        make(server, &admin, &name).await;
         let db = db(server.config(APP, &name), &limits());
         Self { server, name, db }
-    }
-
-    /// A database without any schema, owned by the role that migrates.
-    pub async fn empty() -> Self {
-        let database = Self::new().await;
-        let admin = server::connect(database.server.admin()).await;
-        server::drop_database(&admin, &database.name).await;
-        server::run(&admin, &format!("CREATE DATABASE {} OWNER {OWNER}", database.name)).await;
-        database
     }
 
     /// The database as the serving role, with the usual limits.
@@ -116,21 +116,9 @@ fn db(config: Config, limits: &DbLimits) -> Db {
 }
 
 impl Drop for TestDatabase {
-    /// On a thread with a runtime of its own: the test's may be the very one
-    /// that is waiting here.
+    /// Lets go of it. It goes with its server, or when too many have been left
+    /// (see `server::sweep`).
     fn drop(&mut self) {
         self.db.close();
-        let (admin, name) = (self.server.admin().clone(), self.name.clone());
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.expect("a runtime can be made");
-            runtime.block_on(async {
-                let client = server::connect(&admin).await;
-                server::drop_database(&client, &name).await;
-            });
-        });
-        if dropping.join().is_err() && !std::thread::panicking() {
-            panic!("the database {} could not be dropped", self.name);
-        }
     }
 }

@@ -13,8 +13,8 @@
 //! judge::assert_settled(database.db()).await;
 //! ```
 //!
-//! Everything ends with the value it belongs to: the database is dropped, the
-//! process is killed, the folder is removed.
+//! Everything ends with the value it belongs to: connections are closed, the
+//! process is killed, the folder is removed. Databases go with their server.
 
 mod balancer;
 mod client;

@@ -235,13 +235,14 @@ impl Said {
 }
 
 /// One line of the server in our log. Errors of statements come back to whoever
-/// sent them and are debug output here, as is the answer to those who are early.
+/// sent them and are debug output here, as is the answer to those who are early
+/// and the farewell to those who are still connected when it stops.
 fn log(line: &str) {
+    let is_expected = line.contains("the database system is")
+        || line.contains("terminating connection due to administrator command");
     if line.starts_with("PANIC:") {
         tracing::error!("PostgreSQL: {line}");
-    } else if (line.starts_with("FATAL:") && !line.contains("the database system is"))
-        || line.starts_with("WARNING:")
-    {
+    } else if (line.starts_with("FATAL:") && !is_expected) || line.starts_with("WARNING:") {
         tracing::warn!("PostgreSQL: {line}");
     } else {
         tracing::debug!("PostgreSQL: {line}");

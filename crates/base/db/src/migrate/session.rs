@@ -25,8 +25,9 @@ const LOCK_NOTICE: Duration = Duration::from_secs(10);
 /// as long as it takes, and a Sayso that hangs or whose machine is gone does
 /// not keep it for ever. Each is set by itself and may be refused: not every
 /// version and system knows all of them.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("search_path", "public"),
+    ("client_min_messages", "warning"),
     ("client_connection_check_interval", "1s"),
     ("idle_in_transaction_session_timeout", "30s"),
     ("idle_session_timeout", "60s"),
