@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use sayso_db::{Effect, Stream};
+use sayso_db::Effect;
 use sayso_events::{Event, Message};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::limits::{DISPATCH_BURST, LOG_MAX};
 use crate::node::Node;
@@ -55,28 +54,19 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
     }
 }
 
-/// Something has ended, and the log does not say so yet. It will in a moment,
-/// in its place; where it does not, because nobody writes it just now, those
-/// whom it concerns go without it.
+/// Sessions have ended, and the log does not say so yet. It will in a moment,
+/// in its place; where it does not, because nobody writes it just now, their
+/// sockets go without it. Whose rights have changed comes back for the log
+/// alone: sent away ahead of it, they would be sent away by it once more.
 fn ahead(node: &Arc<Node>, effects: Arc<[Effect]>) {
     let node = Arc::clone(node);
-    let said_at = Instant::now();
     tokio::spawn(async move {
         tokio::time::sleep(LOG_MAX).await;
         for effect in effects.iter() {
-            let (sockets, closing) = match effect {
-                Effect::EndSession { session, code } => {
-                    (node.board.of_login(*session), Closing::stay_away(code))
-                }
-                Effect::Reconnect { user, code } => {
-                    let own = Stream::User(*user).to_string();
-                    (node.board.followers(&own), Closing::come_back(code, node.retry_after(code)))
-                }
-                _ => continue,
-            };
-            for session in sockets.iter().filter(|session| session.born_at < said_at) {
+            let Effect::EndSession { session, code } = effect else { continue };
+            for socket in node.board.of_login(*session) {
                 metrics::counter!("sayso_realtime_closed_ahead_total").increment(1);
-                session.close(&closing);
+                socket.close(&Closing::stay_away(code));
             }
         }
     });

@@ -31,7 +31,6 @@ pub(crate) struct Session {
     /// What this node had applied of the log before the person was verified:
     /// all of it was known then.
     pub(crate) verified_after: i64,
-    pub(crate) born_at: Instant,
     pub(crate) transport: Arc<Transport>,
     pub(crate) node: Arc<Node>,
     wire: Box<dyn Wire>,
@@ -76,7 +75,6 @@ impl Session {
             origin,
             expires_at: Mutex::new(who.expires_at),
             verified_after,
-            born_at: Instant::now(),
             transport,
             node,
             wire,
