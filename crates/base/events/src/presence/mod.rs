@@ -12,6 +12,8 @@
 //! each change once, and none that was taken back in the meantime.
 
 mod exchange;
+#[cfg(test)]
+mod exchange_tests;
 mod person;
 
 use std::collections::{HashMap, HashSet};

@@ -10,13 +10,13 @@
 //!
 //! Reads are counted by each node in its own memory, of so many callers at the
 //! most ([`Quotas::tracked_max`]). Everything else is counted in Redis where
-//! there is one ([`shared`]), by all nodes together; while it is away, by each
+//! there is one ([`together`]), by all nodes together; while it is away, by each
 //! node for itself.
 
 mod class;
 mod gcra;
 mod kept;
-mod shared;
+mod together;
 mod tries;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -38,7 +38,7 @@ use crate::identity::Identity;
 use crate::problem::Problem;
 use kept::Kept;
 use sayso_redis::Redis;
-use shared::Shared;
+use together::Together;
 use tries::Tries;
 
 /// What is left, and until when.
@@ -129,7 +129,7 @@ pub struct Limiter(Option<Arc<Inner>>);
 struct Inner {
     quotas: Quotas,
     taken: Kept<(Class, Caller)>,
-    shared: Option<Shared>,
+    together: Option<Together>,
     tries: Tries,
 }
 
@@ -137,8 +137,8 @@ impl Inner {
     /// Takes one of the caller's quota, or nothing when none is left.
     async fn take(&self, class: Class, caller: Caller) -> Standing {
         let quota = self.quotas.of(class);
-        if let Some(shared) = self.shared.as_ref().filter(|_| class != Class::Read) {
-            if let Some(standing) = shared.take(class, caller, quota).await {
+        if let Some(together) = self.together.as_ref().filter(|_| class != Class::Read) {
+            if let Some(standing) = together.take(class, caller, quota).await {
                 return standing;
             }
             metrics::counter!("sayso_limits_alone_total").increment(1);
@@ -159,8 +159,8 @@ impl Limiter {
     #[must_use]
     pub fn on(quotas: Quotas, redis: Option<Redis>) -> Self {
         let (taken, tries) = (Kept::new(quotas.tracked_max), Tries::new(&quotas));
-        let shared = redis.map(Shared::new);
-        Self(Some(Arc::new(Inner { quotas, taken, shared, tries })))
+        let together = redis.map(Together::new);
+        Self(Some(Arc::new(Inner { quotas, taken, together, tries })))
     }
 
     /// Limits nobody.

@@ -7,6 +7,6 @@ mod limits;
 mod queries;
 mod replies;
 mod server;
-mod shared;
 mod stack;
+mod together;
 mod writes;

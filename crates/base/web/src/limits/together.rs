@@ -22,12 +22,12 @@ redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after 
 return {1, after - now}";
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Together {
     redis: Redis,
     take: Script,
 }
 
-impl Shared {
+impl Together {
     pub(super) fn new(redis: Redis) -> Self {
         Self { redis, take: Script::new(TAKE) }
     }
