@@ -6,6 +6,7 @@
 mod abuse;
 mod cast;
 mod clients;
+mod cluster;
 mod company;
 mod conformance;
 mod consumer;
@@ -22,6 +23,7 @@ mod listening;
 mod live;
 mod matrix;
 mod network;
+mod nodes;
 mod one_commit;
 mod operator;
 mod project;

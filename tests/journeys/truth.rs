@@ -1,6 +1,6 @@
 //! What is in the database: the truth that everything else is held against.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use sayso_db::tokio_postgres::{Client, Config, NoTls};
@@ -133,6 +133,16 @@ impl Truth {
             (is != due).then(|| format!("{kind} is {is}, {due} is said of it"))
         });
         wrong.collect()
+    }
+
+    /// The messages of a channel that were sent after a position, as they are.
+    pub async fn messages_since(&self, channel: &str, since: i64) -> BTreeMap<String, String> {
+        let channel: Uuid = channel.parse().unwrap();
+        let sql = "SELECT m.id::text, m.content FROM messages m
+                   JOIN event_log e ON e.type = 'message.sent' AND e.data->>'id' = m.id::text
+                   WHERE m.channel_id = $1 AND m.deleted_at IS NULL AND e.position > $2";
+        let rows = self.0.query(sql, &[&channel, &since]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
     /// The number of rows of a table.

@@ -80,8 +80,7 @@ impl Storm {
         Truth::of(&config).await.settle().await;
         let sockets = Arc::new(Sockets::brief());
         let people = company.everybody().map(|(name, person)| (name, person.clone()));
-        let kinds = [&["websocket"][..], &["polling"], &["websocket"], &["websocket"]];
-        let subscribers = connect(&people, &sockets, &kinds, self.sockets).await;
+        let subscribers = connect(&people, &sockets, &KINDS, self.sockets).await;
 
         let started = Instant::now();
         let end = started + self.length;
@@ -101,6 +100,9 @@ impl Storm {
         Aftermath { evidence, recoveries, slowest_return: slowest_return.unwrap_or_default() }
     }
 }
+
+/// Each fourth over polling.
+pub const KINDS: [&[&str]; 4] = [&["websocket"], &["polling"], &["websocket"], &["websocket"]];
 
 /// So many people write until `end`.
 pub fn write(
@@ -130,8 +132,8 @@ pub async fn channels(company: &Company) -> Vec<String> {
 }
 
 /// Connects sockets of these people in turn, by these transports in turn.
-pub async fn connect(
-    people: &[(&'static str, Client)],
+pub async fn connect<N: std::fmt::Display>(
+    people: &[(N, Client)],
     sockets: &Sockets,
     kinds: &[&[&str]],
     count: usize,
@@ -158,7 +160,7 @@ pub async fn connect(
 
 /// Takes one client after the other out of reach while the others go on and
 /// the server lives, each until it has certainly missed something.
-async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Instant) {
+pub async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Instant) {
     for turn in 0.. {
         let (name, other) = (&names[turn % names.len()], &names[(turn + 1) % names.len()]);
         if Instant::now() + AWAY_MAX > end {
@@ -290,7 +292,7 @@ async fn await_last(sockets: &Sockets, subscriber: &Subscriber, log: &[Logged]) 
 }
 
 /// From a disconnect to the next `ready`.
-fn longest_absence(sockets: &Sockets, name: &str) -> Duration {
+pub fn longest_absence(sockets: &Sockets, name: &str) -> Duration {
     let (mut left, mut longest) = (None, 0);
     for heard in sockets.heard(name) {
         match heard.event.as_str() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sayso_kernel::Random;
 use sayso_testkit::{Client, Reply};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -35,16 +36,26 @@ pub struct Memory {
     pub acked: Vec<Acked>,
     pub unanswered: HashSet<String>,
     pub wrong: Vec<String>,
+    /// How often it was asked for patience, or got no answer at all.
+    pub patience: usize,
+    /// The longest that one request took.
+    pub slowest: Duration,
 }
 
 impl Writer {
     /// Writes until `end`, each write under a key of its own and again and
     /// again until it is answered.
     pub async fn run(self, end: Instant) -> Memory {
+        self.run_until(watch::Sender::new(end).subscribe()).await
+    }
+
+    /// The same until an end that may come sooner than it was said.
+    pub async fn run_until(self, ends: watch::Receiver<Instant>) -> Memory {
         let writer = Arc::new(self);
         let mut memory = Memory::default();
         let mut number = 0;
-        while Instant::now() < end {
+        while Instant::now() < *ends.borrow() {
+            let end = *ends.borrow();
             number += 1;
             // What it says is its key as well.
             let content = format!("{}-{number}", writer.name);
@@ -68,30 +79,43 @@ impl Writer {
     async fn ask(&self, content: &str, end: Instant) -> Answer {
         let path = format!("/api/channels/{}/messages", self.channel);
         let body = json!({ "content": content });
+        let mut answer = Answer::default();
         while Instant::now() < end {
-            if let Some(reply) = self.person.post_once(&path, &body, content).await {
+            let asked = Instant::now();
+            let reply = self.person.post_once(&path, &body, content).await;
+            answer.slowest = answer.slowest.max(asked.elapsed());
+            if let Some(reply) = reply {
                 if reply.status.as_u16() == 201 {
-                    let id = reply.body["id"].as_str().and_then(|id| id.parse().ok());
-                    return Answer { id, wrong: None };
+                    answer.id = reply.body["id"].as_str().and_then(|id| id.parse().ok());
+                    return answer;
                 }
                 if !is_excused(&reply) {
-                    let wrong = format!("{} {}", reply.status, reply.text);
-                    return Answer { id: None, wrong: Some(wrong) };
+                    answer.wrong = Some(format!("{} {}", reply.status, reply.text));
+                    return answer;
                 }
+                answer.twins += usize::from(reply.status.as_u16() == 409);
             }
+            answer.patience += 1;
             sleep(PATIENCE).await;
         }
-        Answer { id: None, wrong: None }
+        answer
     }
 }
 
+#[derive(Default)]
 struct Answer {
     id: Option<Uuid>,
     wrong: Option<String>,
+    patience: usize,
+    /// How often because the twin was still being answered.
+    twins: usize,
+    slowest: Duration,
 }
 
 impl Memory {
     fn remember(&mut self, content: &str, answer: Answer) {
+        self.patience += answer.patience - answer.twins;
+        self.slowest = self.slowest.max(answer.slowest);
         self.wrong.extend(answer.wrong);
         match answer.id {
             Some(id) => self.acked.push(Acked { content: content.to_owned(), id }),
@@ -105,6 +129,8 @@ impl Memory {
         self.acked.extend(other.acked);
         self.unanswered.extend(other.unanswered);
         self.wrong.extend(other.wrong);
+        self.patience += other.patience;
+        self.slowest = self.slowest.max(other.slowest);
     }
 }
 

@@ -11,7 +11,7 @@ section! {
         /// PostgreSQL of its own in the data folder.
         url: Option<Secret<String>> = None, "postgres:// URL";
         /// The same database as the role that owns its tables; used for
-        /// migrations only. Without it the serving role runs them.
+        /// migrations, and to drop old events. Without it the serving role does.
         owner_url: Option<Secret<String>> = None, "postgres:// URL";
         /// Connections for transactions.
         pool_max: usize = 16, "connections", in 1..=1_000;

@@ -26,6 +26,9 @@ section! {
         /// (`10.0.0.0/8`). What they say in `X-Forwarded-For` of where a
         /// request comes from is believed, and of nobody else.
         trusted_proxies: Vec<String> = Vec::new(), "list of addresses and networks";
+        /// How long a node of several goes on taking requests after it has said
+        /// that it wants no more: so long the balancer may take to notice.
+        drain_ms: u64 = 3_000, "milliseconds", in 0..=60_000;
         /// How many connections are open at once; more wait in the kernel.
         connections_max: usize = 20_000, "connections", in 10..=1_000_000;
     }

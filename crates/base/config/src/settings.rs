@@ -126,12 +126,16 @@ impl Settings {
             refuse("database.owner_url", "needs database.url beside it");
         }
         if let Some(url) = &self.redis.url {
-            if !has_scheme(url.expose(), &["redis", "rediss", "valkey", "valkeys"]) {
-                refuse("redis.url", "must start with redis:// or rediss://");
+            if !has_scheme(url.expose(), &["redis", "valkey"]) {
+                refuse("redis.url", "must start with redis:// or valkey://; TLS is not built in");
             }
             if database.url.is_none() {
                 refuse("redis.url", "needs database.url beside it: nodes must share one database");
             }
+        }
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if self.redis.prefix.is_empty() || !is_plain(&self.redis.prefix) {
+            refuse("redis.prefix", "must be letters and digits");
         }
         if self.http.bad_origin().is_some() {
             refuse(

@@ -175,6 +175,13 @@ impl Db {
         self.telling.set(Box::new(listener));
     }
 
+    /// Tells `listener` of the facts of every transaction on this node that was
+    /// committed for certain, before its caller is answered. One listener a
+    /// database; the first stays.
+    pub fn tell_committed(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
+        self.telling.set_committed(Box::new(listener));
+    }
+
     /// The same database for work that nobody waits for: with connections of
     /// its own, few and patient, so that it cannot starve requests.
     #[must_use]

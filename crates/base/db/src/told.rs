@@ -29,7 +29,15 @@ type Listener = Box<dyn Fn(&[Told]) + Send + Sync>;
 
 /// Who is told; nobody, until somebody asks.
 #[derive(Clone, Default)]
-pub(crate) struct Telling(Arc<OnceLock<Listener>>);
+pub(crate) struct Telling(Arc<Listeners>);
+
+#[derive(Default)]
+struct Listeners {
+    /// Told of what may have happened.
+    perhaps: OnceLock<Listener>,
+    /// Told of what did.
+    surely: OnceLock<Listener>,
+}
 
 impl fmt::Debug for Telling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,15 +47,25 @@ impl fmt::Debug for Telling {
 
 impl Telling {
     pub(crate) fn set(&self, listener: Listener) {
-        let _first_wins = self.0.set(listener);
+        let _first_wins = self.0.perhaps.set(listener);
+    }
+
+    pub(crate) fn set_committed(&self, listener: Listener) {
+        let _first_wins = self.0.surely.set(listener);
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
-        self.0.get().is_some()
+        self.0.perhaps.get().is_some() || self.0.surely.get().is_some()
     }
 
     pub(crate) fn tell(&self, facts: &[Told]) {
-        if let (Some(listener), false) = (self.0.get(), facts.is_empty()) {
+        if let (Some(listener), false) = (self.0.perhaps.get(), facts.is_empty()) {
+            listener(facts);
+        }
+    }
+
+    pub(crate) fn tell_committed(&self, facts: &[Told]) {
+        if let (Some(listener), false) = (self.0.surely.get(), facts.is_empty()) {
             listener(facts);
         }
     }

@@ -113,6 +113,7 @@ impl Db {
         };
         self.telling.tell(&told);
         committed?;
+        self.telling.tell_committed(&told);
         if wake {
             mutants::fail_point("after-commit");
             self.wake().notify();

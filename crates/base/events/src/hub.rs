@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use sayso_db::Effect;
 use tokio::sync::{mpsc, watch};
 
 use crate::Event;
@@ -41,6 +42,9 @@ pub enum Message {
     /// What was heard so far does not lead to what comes next: the history
     /// changed, or the node was away for longer than the log is kept.
     Reset,
+    /// What a write has just done, on whichever node: the log says it again
+    /// in its place, unless nobody writes the log at the moment.
+    Ahead(Arc<[Effect]>),
 }
 
 /// What an observer sees, at the moment at which it is applied.
@@ -50,6 +54,8 @@ pub enum Applied<'a> {
     Events(&'a [Arc<Event>]),
     /// As [`Message::Reset`].
     Reset,
+    /// As [`Message::Ahead`].
+    Ahead(&'a [Effect]),
 }
 
 type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
@@ -62,6 +68,8 @@ struct Inner {
     state: Mutex<State>,
     observers: Mutex<Vec<Observer>>,
     applied: watch::Sender<Option<Position>>,
+    /// The line to other nodes.
+    ends: OnceLock<mpsc::Sender<Vec<Effect>>>,
     ring_len: usize,
     born: Instant,
     /// When it was last up to date, in milliseconds since it was born, plus 1;
@@ -89,6 +97,7 @@ impl Hub {
             state: Mutex::default(),
             observers: Mutex::default(),
             applied: watch::Sender::new(None),
+            ends: OnceLock::new(),
             ring_len: ring_len.max(1),
             born: Instant::now(),
             fresh_at: AtomicU64::new(0),
@@ -171,6 +180,34 @@ impl Hub {
             let _ = listener.send(Message::Events(Arc::clone(&events))).await;
         }
         self.set(epoch, last);
+    }
+
+    /// Tells everybody what was committed and has no position yet. Never waits:
+    /// a listener that is too far behind for it hears it from the log.
+    pub(crate) fn ahead(&self, effects: Vec<Effect>) {
+        self.0.show(Applied::Ahead(&effects));
+        let effects: Arc<[Effect]> = effects.into();
+        for listener in &self.0.state.lock().listeners {
+            let _ = listener.try_send(Message::Ahead(Arc::clone(&effects)));
+        }
+    }
+
+    /// What has just ended by writes of this node, for the line to others; the
+    /// first who asks gets it.
+    pub(crate) fn ends_here(&self) -> mpsc::Receiver<Vec<Effect>> {
+        let (sender, receiver) = mpsc::channel(LISTENER_QUEUE);
+        let _first_stays = self.0.ends.set(sender);
+        receiver
+    }
+
+    /// A write of this node was committed, by which something ends: everybody
+    /// here is told, and other nodes.
+    pub fn ended(&self, effects: Vec<Effect>) {
+        if let Some(ends) = self.0.ends.get() {
+            // With no room for it, others hear it from the log.
+            let _ = ends.try_send(effects.clone());
+        }
+        self.ahead(effects);
     }
 
     /// Starts over at a place.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! outbox ──► sequencer (one leader) ──► event_log, event_streams, audit_log
-//!                    │ hint                        │ truth
+//!                    │ hint, also by bus           │ truth
 //!                    └──────► follower (each node) ◄┘
 //!                                │ in log order, no holes
 //!                                └──► hub ──► sockets, caches, consumers
@@ -17,22 +17,28 @@
 //! the log.
 
 mod acked;
+mod bus;
 mod consumer;
 mod event;
 mod follower;
+mod hint;
 mod hub;
 mod log;
 mod presence;
+mod retention;
 mod sequencer;
 mod volatile;
 
 pub use acked::Acked;
+pub use bus::{Bus, BusParts, that_end};
 pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
+pub use hint::{Announced, Hint};
 pub use hub::{Applied, Hub, Message, Position};
 pub use log::{Attachment, FollowedStream, Log, Past, Resume};
 pub use presence::{News, Presence, Seen, Status};
+pub use retention::Retention;
 pub use sequencer::{AuditKey, Sequencer, SequencerLimits, verify_chain};
 pub use volatile::{Lot, Volatile, Whisper};
 

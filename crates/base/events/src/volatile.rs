@@ -3,10 +3,12 @@
 //! Such news stands in no log, has no place in any stream and is never told
 //! again. It is published on this bus by whichever node learns of it, and
 //! handed by every node to those of its sockets that follow one of the streams
-//! named. The bus connects the parts of one node; it is the place where a line
-//! between nodes is to be put.
+//! named. The bus connects the parts of one node; where nodes have a line
+//! between them, it carries there what is published here, and here what is
+//! published there.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use sayso_access::UserId;
@@ -20,7 +22,7 @@ const WAITING_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Whisper {
     /// The event's name.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Whoever follows one of these hears it, once.
     pub streams: Vec<String>,
     /// Whom it need not be told.
@@ -34,17 +36,40 @@ pub type Lot = Arc<[Whisper]>;
 
 /// The bus. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Volatile(Arc<Mutex<Vec<mpsc::Sender<Lot>>>>);
+pub struct Volatile(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    here: Mutex<Vec<mpsc::Sender<Lot>>>,
+    /// The line to other nodes.
+    beyond: OnceLock<mpsc::Sender<Lot>>,
+}
 
 impl Volatile {
-    /// Tells everybody who listens. Never waits: whoever is too far behind
-    /// misses it.
+    /// Tells everybody who listens, here and on other nodes. Never waits:
+    /// whoever is too far behind misses it.
     pub fn publish(&self, whispers: Vec<Whisper>) {
         if whispers.is_empty() {
             return;
         }
         let lot = Lot::from(whispers);
-        self.0.lock().retain(|listener| match listener.try_send(Arc::clone(&lot)) {
+        if let Some(beyond) = self.0.beyond.get()
+            && beyond.try_send(Arc::clone(&lot)).is_err()
+        {
+            metrics::counter!("sayso_volatile_lost_total", "where" => "line").increment(1);
+        }
+        self.hand_out(&lot);
+    }
+
+    /// Tells those who listen here: what every node learns by itself.
+    pub fn publish_here(&self, whispers: Vec<Whisper>) {
+        if !whispers.is_empty() {
+            self.hand_out(&Lot::from(whispers));
+        }
+    }
+
+    fn hand_out(&self, lot: &Lot) {
+        self.0.here.lock().retain(|listener| match listener.try_send(Arc::clone(lot)) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
                 metrics::counter!("sayso_volatile_lost_total", "where" => "bus").increment(1);
@@ -58,7 +83,15 @@ impl Volatile {
     #[must_use]
     pub fn listen(&self) -> mpsc::Receiver<Lot> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        self.0.lock().push(sender);
+        self.0.here.lock().push(sender);
+        receiver
+    }
+
+    /// What is published here from now on, for the line to other nodes; the
+    /// first who asks gets it.
+    pub(crate) fn outgoing(&self) -> mpsc::Receiver<Lot> {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let _first_stays = self.0.beyond.set(sender);
         receiver
     }
 }
@@ -69,7 +102,7 @@ mod tests {
 
     fn whisper() -> Whisper {
         let body = serde_json::value::to_raw_value(&1).expect("a number is JSON");
-        Whisper { kind: "it.stirs", streams: Vec::new(), but: None, body: body.into() }
+        Whisper { kind: "it.stirs".into(), streams: Vec::new(), but: None, body: body.into() }
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! Everything ends with the value it belongs to: connections are closed, the
 //! process is killed, the folder is removed. Databases go with their server.
 
+mod balancer;
 mod client;
 mod ctx;
 mod database;
@@ -25,20 +26,23 @@ mod node;
 mod postgres;
 mod process;
 mod proxy;
+mod redis;
 mod schemas;
 mod server;
 mod sockets;
 mod unbroken;
 mod until;
 
+pub use balancer::Balancer;
 pub use client::{Client, Reply, read};
 pub use ctx::{TestCtx, root_key};
 pub use database::TestDatabase;
 pub use folder::TestFolder;
-pub use node::{Candidate, Node};
+pub use node::{BusSetup, Candidate, Node};
 pub use postgres::TestPostgres;
 pub use process::{Process, ProcessSetup};
 pub use proxy::{Proxy, Way, Weather};
+pub use redis::TestRedis;
 pub use schemas::Schemas;
 pub use sockets::{Connect, Heard, Sockets};
 pub use unbroken::assert_unbroken;

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use sayso_db::Db;
-use sayso_events::{AuditKey, Follower, Hub, Log, Sequencer, SequencerLimits};
+use sayso_events::{
+    AuditKey, Bus, BusParts, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
+};
+use sayso_redis::{Redis, RedisLimits};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +31,19 @@ pub struct Candidate {
     pub follower: Follower,
     /// What the follower applies to.
     pub hub: Hub,
+    /// The line to other nodes.
+    pub line: Option<(Redis, Bus)>,
+}
+
+/// How a node of several is made.
+#[derive(Clone, Debug)]
+pub struct BusSetup {
+    /// The URL of their Redis.
+    pub url: String,
+    /// What the names of its keys begin with.
+    pub prefix: String,
+    /// How often the node looks by itself.
+    pub poll: Duration,
 }
 
 impl Candidate {
@@ -41,29 +57,63 @@ impl Candidate {
     /// test draw different epochs).
     #[must_use]
     pub fn seeded(db: &Db, seed: u64) -> Self {
+        Self::made(db, seed, None)
+    }
+
+    /// As [`Candidate::seeded`], with a line to other nodes. Each needs a `db`
+    /// of its own.
+    #[must_use]
+    pub fn on_bus(db: &Db, seed: u64, setup: &BusSetup) -> Self {
+        Self::made(db, seed, Some(setup))
+    }
+
+    fn made(db: &Db, seed: u64, setup: Option<&BusSetup>) -> Self {
+        let poll = setup.map_or(POLL, |setup| setup.poll);
         let limits = SequencerLimits {
             batch_max: 500,
             batch_bytes_max: 4 << 20,
-            poll: POLL,
+            poll,
             seal_every: SEAL_EVERY,
         };
         let stage = TestCtx::seeded(seed);
         let (hints, heard) = mpsc::channel(64);
         let key = AuditKey::of(&root_key());
-        let sequencer = Sequencer::new(db.clone(), limits, key, stage.clock, stage.random, hints);
+        let (clock, random, told) = (stage.clock, stage.random, hints.clone());
+        let node = random.uuid(clock.now());
+        let mut sequencer = Sequencer::new(db.clone(), limits, key, clock.clone(), random, hints);
         let hub = Hub::new(RING_LEN);
-        let follower = Follower::new(Log::new(db.clone()), hub.clone(), heard, POLL);
-        Self { sequencer, follower, hub }
+        let follower = Follower::new(Log::new(db.clone()), hub.clone(), heard, poll);
+        let line = setup.map(|setup| {
+            let redis = redis(setup);
+            let bus = Bus::new(BusParts {
+                redis: redis.clone(),
+                node,
+                db: db.clone(),
+                hub: hub.clone(),
+                hints: told,
+                presence: Presence::default(),
+                volatile: Volatile::default(),
+                clock,
+            });
+            (redis, bus)
+        });
+        if let Some((_, bus)) = &line {
+            sequencer = sequencer.also(bus.relay());
+        }
+        Self { sequencer, follower, hub, line }
     }
 
     /// Runs both on this runtime.
     #[must_use]
     pub fn start(self) -> Node {
         let stop = CancellationToken::new();
-        let tasks = vec![
-            tokio::spawn(self.sequencer.run(stop.clone())),
-            tokio::spawn(self.follower.run(stop.clone())),
-        ];
+        let mut tasks = Vec::new();
+        if let Some((redis, bus)) = self.line {
+            tasks.push(tokio::spawn(redis.keep(stop.clone())));
+            tasks.push(tokio::spawn(bus.run(self.sequencer.leading(), stop.clone())));
+        }
+        tasks.push(tokio::spawn(self.sequencer.run(stop.clone())));
+        tasks.push(tokio::spawn(self.follower.run(stop.clone())));
         Node { hub: self.hub, stop, tasks }
     }
 }
@@ -100,4 +150,11 @@ impl Drop for Node {
             task.abort();
         }
     }
+}
+
+/// The way to the Redis of a test.
+fn redis(setup: &BusSetup) -> Redis {
+    // The machine of the tests has other things to do as well.
+    let limits = RedisLimits { timeout: Duration::from_secs(1), prefix: setup.prefix.clone() };
+    Redis::new(&setup.url, limits).expect("the URL of a test's Redis can be read")
 }

@@ -52,6 +52,13 @@ impl ProcessSetup {
             .env("SAYSO_DATABASE__OWNER_URL", database.owner_url())
     }
 
+    /// As one of several nodes that share a Redis. `prefix` is what the names
+    /// of its keys begin with.
+    #[must_use]
+    pub fn on_redis(self, url: &str, prefix: &str) -> Self {
+        self.env("REDIS_URL", url).env("SAYSO_REDIS__PREFIX", prefix)
+    }
+
     /// On a server of the test's own.
     #[must_use]
     pub fn on_server(server: &TestPostgres) -> Self {
@@ -199,9 +206,29 @@ impl Process {
     /// # Panics
     /// When it does not run, or does not end in time.
     pub async fn stop(&mut self) -> ExitStatus {
-        let pid = self.pid().expect("the server runs");
-        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("a child can be signalled");
+        self.signal(Signal::SIGTERM);
         self.until_exited(STOPPED_WITHIN).await
+    }
+
+    /// Hangs it: it stands still, and its port still takes connections.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn hang(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.pid().expect("the server runs");
+        kill(Pid::from_raw(pid), signal).expect("a child can be signalled");
     }
 
     /// Its process id, while it runs.
@@ -263,6 +290,8 @@ impl Process {
             .env("SAYSO_HTTP__LISTEN", format!("127.0.0.1:{}", self.port.number))
             .env("SAYSO_AUTH__BCRYPT_COST", "4")
             .env("SAYSO_LIMITS__ENABLED", "false")
+            // No balancer has to notice anything.
+            .env("SAYSO_HTTP__DRAIN_MS", "0")
             .env("SAYSO_SECRETS__ROOT_KEY", ROOT_KEY)
             .envs(self.setup.env.iter().map(|(name, value)| (name, value)));
         command
@@ -311,13 +340,13 @@ fn built() -> PathBuf {
 /// for a free port would get this one's clients: so it is held by a lock as
 /// well.
 #[derive(Debug)]
-struct Port {
-    number: u16,
+pub(crate) struct Port {
+    pub(crate) number: u16,
     _held: Flock<File>,
 }
 
 impl Port {
-    fn free() -> Self {
+    pub(crate) fn free() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let start = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
         loop {

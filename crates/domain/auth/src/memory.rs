@@ -8,7 +8,8 @@
 //!
 //! - this node itself ended a session or changed a person: at once, before the
 //!   caller is answered ([`Db::tell`]);
-//! - the log says so, wherever it was done: when it is applied;
+//! - another node says so right after its commit, and the log in any case,
+//!   wherever it was done: when it is applied;
 //! - something happened that this file does not know how to judge: everything.
 //!
 //! What is read while something is forgotten answers its request and is not
@@ -65,6 +66,7 @@ impl Memory {
                 memory.forget_all();
                 keys_changed();
             }
+            Applied::Ahead(effects) => memory.take("", effects, || None),
         });
         let memory = self.clone();
         db.tell(move |facts| facts.iter().for_each(|fact| memory.heed(fact)));

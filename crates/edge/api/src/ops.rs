@@ -18,6 +18,7 @@ use sayso_db::Db;
 use sayso_events::Hub;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::FORBIDDEN;
+use sayso_redis::Redis;
 use sayso_telemetry::MetricsText;
 use sayso_web::{AppState, Connection, Identity, Problem};
 use serde::Serialize;
@@ -47,6 +48,8 @@ pub struct OpsState {
     pub db: Db,
     /// What this node has applied of the log.
     pub hub: Hub,
+    /// The way to Redis, where there is one.
+    pub redis: Option<Redis>,
     /// Whether this node wants requests.
     pub readiness: Readiness,
     /// What it measures.
@@ -80,7 +83,8 @@ struct Live {
 /// Whether this node can serve.
 #[derive(Serialize, ToSchema)]
 struct Ready {
-    /// `ready`, `starting`, `draining` or `unavailable`.
+    /// `ready`, `degraded` (without Redis: it still wants requests),
+    /// `starting`, `draining` or `unavailable`.
     status: &'static str,
     /// What is asked, for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +96,8 @@ struct Ready {
 struct Checks {
     /// `ok` or `down`.
     database: &'static str,
+    /// `ok`, `down` (then the node does without it), or `none`.
+    redis: &'static str,
     /// The position of the log that this node has applied.
     position: Option<String>,
 }
@@ -109,18 +115,28 @@ async fn health_live() -> Response {
 async fn health_ready(State(ops): State<OpsState>, asker: Asker) -> Response {
     let is_up = sayso_db::is_up(&ops.db).await;
     let position = ops.hub.applied().map(|position| position.to_string());
+    let redis = match &ops.redis {
+        None => "none",
+        Some(redis) if redis.is_up() => "ok",
+        Some(_) => "down",
+    };
     let status = if ops.readiness.is_draining() {
         "draining"
     } else if !is_up {
         "unavailable"
     } else if position.is_none() {
         "starting"
+    } else if redis == "down" {
+        // Slower, and whole: it still wants requests.
+        "degraded"
     } else {
         "ready"
     };
-    let checks = (ops.is_open || asker.is_operator)
-        .then_some(Checks { database: if is_up { "ok" } else { "down" }, position });
-    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let database = if is_up { "ok" } else { "down" };
+    let checks =
+        (ops.is_open || asker.is_operator).then_some(Checks { database, redis, position });
+    let is_wanted = matches!(status, "ready" | "degraded");
+    let code = if is_wanted { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, axum::Json(Ready { status, checks })).into_response()
 }
 

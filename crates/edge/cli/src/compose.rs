@@ -10,32 +10,25 @@ use sayso_access::{Ctx, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
 use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Refusals, Rules};
 use sayso_config::Settings;
-use sayso_events::{
-    Acked, AuditKey, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
-};
+use sayso_events::{Acked, Hub, Log, Presence, Retention, Volatile};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random, Vault};
 use sayso_notifications::worker::Worker;
 use sayso_realtime::{Gateway, GatewayParts};
+use sayso_redis::Redis;
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
 use sayso_web::forwarded::Proxies;
 use sayso_web::{AppState, Limiter, Quota, Quotas, ServerLimits, stack};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::storage::Storage;
-use crate::{doors, trash};
+use crate::{doors, log, trash};
 
-/// Batches that the follower of the leader's own process may be behind before
-/// it has to read the log.
-const HINTS_MAX: usize = 64;
 /// Over how long reconnecting clients are spread.
 const RECONNECT_SPREAD: Duration = Duration::from_secs(2);
-/// How often the end of the audit is signed into the log.
-const SEAL_EVERY: Duration = Duration::from_secs(60);
 /// How long the first look at the log may take.
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 
@@ -52,6 +45,8 @@ pub struct Node {
 /// What runs, and how it is told to stop.
 struct Parts {
     readiness: Readiness,
+    /// How long a balancer may take to notice that this node goes.
+    linger: Duration,
     gateway: Gateway,
     /// The servers; they end when their requests have.
     servers: TaskTracker,
@@ -63,12 +58,6 @@ struct Parts {
 
 /// Starts everything, in the order in which it is needed.
 pub async fn start(settings: &Settings, clock: Clock, random: Random) -> Result<Node> {
-    if settings.redis.url.is_some() {
-        tracing::warn!(
-            "redis.url is set, and this version does not use Redis: nodes follow the log by \
-             looking at the database"
-        );
-    }
     // The door first: an address that is taken is told before anything else.
     let listeners = Listeners::bind(settings).await?;
     let address = listeners.api.local_addr()?;
@@ -116,19 +105,25 @@ async fn start_on(
     let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
     // Whatever was started ends if the rest cannot be.
     let unless_done = stop_background.clone().drop_guard();
-    run_log(&app, settings, &root, (&background, &stop_background));
+    let (redis, volatile) = (log::redis(settings)?, Volatile::default());
+    let line = (redis.as_ref(), &volatile);
+    log::run(&app, settings, &root, line, (&background, &stop_background));
     let auth = door(&app, settings, &root).await?;
     auth.follow();
     background.spawn(sayso_auth::rotation::run(auth.clone(), stop_background.clone()));
     let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
     first.await.context("the log of the database cannot be read")?;
-    let gateway = gateway(&app, settings, &auth);
+    let limiter = limiter(&settings.limits, redis.as_ref());
+    let gateway = gateway(&app, settings, &auth, (volatile, &limiter));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
     let AppState { db, hub, clock, random, .. } = app.clone();
     background.spawn(Worker::new(&db, hub, clock, random).run(stop_background.clone()));
     let metrics = MetricsText::install();
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
+    let hours = Duration::from_secs(settings.events.retention_hours * 3600);
+    let retention = Retention::new(storage.owner.clone(), hours, app.clock.clone());
+    background.spawn(retention.run(stop_background.clone()));
     let (kept, every) = (trash::kept(settings), settings.trash.purge_every_secs);
     let rhythm = (kept, Duration::from_secs(every));
     background.spawn(trash::run(app.clone(), rhythm, stop_background.clone()));
@@ -136,6 +131,7 @@ async fn start_on(
     let ops = OpsState {
         db: app.db.clone(),
         hub: app.hub.clone(),
+        redis,
         readiness: readiness.clone(),
         metrics,
         is_open: false,
@@ -147,11 +143,14 @@ async fn start_on(
     let seen = auth.activity.clone();
     servers.spawn(seen.run(db.clone(), clock.clone(), random.clone(), stop_serving.clone()));
     servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
-    let limiter = limiter(&settings.limits);
     let api = ApiParts { auth: auth.clone(), ops, refusals, limiter, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
-    let parts = Parts { readiness, gateway, servers, stop_serving, background, stop_background };
+    // One that is alone has no balancer that could send anybody elsewhere.
+    let linger = settings.redis.url.as_ref().map_or(0, |_| settings.http.drain_ms);
+    let linger = Duration::from_millis(linger);
+    let parts =
+        Parts { readiness, linger, gateway, servers, stop_serving, background, stop_background };
     Ok((auth, parts))
 }
 
@@ -187,43 +186,20 @@ pub(crate) async fn beside(
     door(&app, settings, &root).await
 }
 
-/// The sequencer and the follower of this node.
-fn run_log(
+fn gateway(
     app: &AppState,
     settings: &Settings,
-    root: &RootKey,
-    (tasks, stop): (&TaskTracker, &CancellationToken),
-) {
-    let events = &settings.events;
-    let limits = SequencerLimits {
-        batch_max: i64::try_from(events.batch_max).unwrap_or(i64::MAX),
-        batch_bytes_max: events.batch_bytes_max,
-        poll: Duration::from_millis(events.poll_ms),
-        seal_every: SEAL_EVERY,
-    };
-    let (hints, heard) = mpsc::channel(HINTS_MAX);
-    let sequencer = Sequencer::new(
-        app.db.clone(),
-        limits,
-        AuditKey::of(root),
-        app.clock.clone(),
-        app.random.clone(),
-        hints,
-    );
-    let follower = Follower::new(Log::new(app.db.clone()), app.hub.clone(), heard, limits.poll);
-    tasks.spawn(sequencer.run(stop.clone()));
-    tasks.spawn(follower.run(stop.clone()));
-}
-
-fn gateway(app: &AppState, settings: &Settings, auth: &AuthState) -> Gateway {
+    auth: &AuthState,
+    (volatile, limiter): (Volatile, &Limiter),
+) -> Gateway {
     Gateway::new(GatewayParts {
         hub: app.hub.clone(),
         log: Log::new(app.db.clone()),
         gate: doors::gate(auth.clone()),
-        inbound: doors::inbound(&app.db),
+        inbound: doors::inbound(&app.db, limiter),
         renewals: doors::renewals(auth.clone()),
         presence: app.presence.clone(),
-        volatile: Volatile::default(),
+        volatile,
         acked: Acked::new(app.db.clone()),
         clock: app.clock.clone(),
         random: app.random.clone(),
@@ -232,13 +208,13 @@ fn gateway(app: &AppState, settings: &Settings, auth: &AuthState) -> Gateway {
 }
 
 /// What callers are allowed.
-fn limiter(limits: &sayso_config::Limits) -> Limiter {
+fn limiter(limits: &sayso_config::Limits, redis: Option<&Redis>) -> Limiter {
     if !limits.enabled {
         return Limiter::off();
     }
     let window = Duration::from_secs(limits.password_window_secs);
     let tries = |amount| Quota { amount, window };
-    Limiter::new(Quotas {
+    let quotas = Quotas {
         read: Quota::per_minute(limits.read_per_minute),
         write: Quota::per_minute(limits.write_per_minute),
         search: Quota::per_minute(limits.search_per_minute),
@@ -249,7 +225,8 @@ fn limiter(limits: &sayso_config::Limits) -> Limiter {
         tries_of_address: tries(limits.password_tries_per_address),
         tries_of_email: tries(limits.password_tries_per_email),
         tracked_max: limits.tracked_max,
-    })
+    };
+    Limiter::on(quotas, redis.cloned())
 }
 
 async fn upkeep(metrics: MetricsText, stop: CancellationToken) {
@@ -290,13 +267,22 @@ fn serve(
 }
 
 impl Node {
-    /// Stops in the order that loses nothing: wants no more requests, sends
-    /// sockets elsewhere, lets requests finish, then stops the log and the
+    /// Stops in the order that loses nothing: says that it wants no more
+    /// requests and waits until the balancer has heard it, sends sockets
+    /// elsewhere, lets requests finish, then stops the log and the
     /// database.
     pub async fn shutdown(self) {
-        let Parts { readiness, gateway, servers, stop_serving, background, stop_background } =
-            self.parts;
+        let Parts {
+            readiness,
+            linger,
+            gateway,
+            servers,
+            stop_serving,
+            background,
+            stop_background,
+        } = self.parts;
         readiness.drain();
+        tokio::time::sleep(linger).await;
         gateway.drain(RECONNECT_SPREAD).await;
         stop_serving.cancel();
         servers.close();

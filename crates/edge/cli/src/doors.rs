@@ -14,6 +14,7 @@ use sayso_auth::AuthState;
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
 use sayso_realtime::{Gate, Handler, Inbound, Renewals, Verified};
+use sayso_web::{Class, Limiter};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -41,24 +42,33 @@ pub(crate) fn renewals(auth: AuthState) -> Renewals {
     })
 }
 
-/// The events that clients may send.
-pub(crate) fn inbound(db: &Db) -> Inbound {
+/// The events that clients may send. Each is a write, and counts as one
+/// whichever door it comes by.
+pub(crate) fn inbound(db: &Db, limiter: &Limiter) -> Inbound {
+    let to = (db, limiter);
     let on = HashMap::from([
-        ("channel.read", door(db, channels::read)),
-        ("message.send", door(db, messages::send)),
-        ("message.edit", door(db, messages::edit)),
-        ("task.create", door(db, tasks::create)),
-        ("task.update", door(db, tasks::update)),
+        ("channel.read", door(to, channels::read)),
+        ("message.send", door(to, messages::send)),
+        ("message.edit", door(to, messages::edit)),
+        ("task.create", door(to, tasks::create)),
+        ("task.update", door(to, tasks::update)),
     ]);
     Inbound { on }
 }
 
-fn door<F>(db: &Db, work: fn(Db, Ctx, Value) -> F) -> Handler
+fn door<F>((db, limiter): (&Db, &Limiter), work: fn(Db, Ctx, Value) -> F) -> Handler
 where
     F: Future<Output = Result<Value, Fault>> + Send + 'static,
 {
-    let db = db.clone();
-    Arc::new(move |ctx, data| -> BoxFuture<'static, _> { work(db.clone(), ctx, data).boxed() })
+    let (db, limiter) = (db.clone(), limiter.clone());
+    Arc::new(move |ctx, data| -> BoxFuture<'static, _> {
+        let (db, limiter) = (db.clone(), limiter.clone());
+        async move {
+            limiter.take(Class::Write, &ctx).await?;
+            work(db, ctx, data).await
+        }
+        .boxed()
+    })
 }
 
 /// A write that came over a socket: one transaction, and under a `clientId`

@@ -6,6 +6,7 @@ pub mod compose;
 mod demo;
 mod doors;
 mod greeting;
+mod log;
 mod repo;
 mod scale;
 mod storage;

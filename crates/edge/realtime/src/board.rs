@@ -139,6 +139,13 @@ impl Board {
         std::mem::take(&mut self.0.lock().parted)
     }
 
+    /// The sockets of a session.
+    pub(crate) fn of_login(&self, login: SessionId) -> Vec<Arc<Session>> {
+        let index = self.0.lock();
+        let ids = index.logins.get(&login).into_iter().flatten();
+        ids.filter_map(|id| index.sessions.get(id)).cloned().collect()
+    }
+
     /// Everybody whose token expired before `then`.
     pub(crate) fn expired(&self, then: Timestamp) -> Vec<Arc<Session>> {
         let index = self.0.lock();

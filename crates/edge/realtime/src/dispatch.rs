@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use sayso_db::Effect;
 use sayso_events::{Event, Message};
 use tokio::sync::mpsc;
 
-use crate::limits::DISPATCH_BURST;
+use crate::limits::{DISPATCH_BURST, LOG_MAX};
 use crate::node::Node;
 use crate::protocol::Closing;
 use crate::whispers;
@@ -14,7 +15,7 @@ use crate::whispers;
 const SENT: &str = "message.sent";
 
 /// Hands out whatever the hub hears, until there is no hub any more.
-pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
+pub(crate) async fn run(node: &Arc<Node>, heard: &mut mpsc::Receiver<Message>) {
     let mut handed_out = 0;
     while let Some(message) = heard.recv().await {
         match message {
@@ -29,6 +30,7 @@ pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<Message>) {
                 }
             }
             Message::Reset => resync(node),
+            Message::Ahead(effects) => ahead(node, effects),
         }
     }
 }
@@ -50,6 +52,24 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
             node.board.moved(session, &moved);
         }
     }
+}
+
+/// Sessions have ended, and the log does not say so yet. It will in a moment,
+/// in its place; where it does not, because nobody writes it just now, their
+/// sockets go without it. Whose rights have changed comes back for the log
+/// alone: sent away ahead of it, they would be sent away by it once more.
+fn ahead(node: &Arc<Node>, effects: Arc<[Effect]>) {
+    let node = Arc::clone(node);
+    tokio::spawn(async move {
+        tokio::time::sleep(LOG_MAX).await;
+        for effect in effects.iter() {
+            let Effect::EndSession { session, code } = effect else { continue };
+            for socket in node.board.of_login(*session) {
+                metrics::counter!("sayso_realtime_closed_ahead_total").increment(1);
+                socket.close(&Closing::stay_away(code));
+            }
+        }
+    });
 }
 
 /// What was heard does not lead to what comes: all sockets begin anew.

@@ -25,6 +25,8 @@ use crate::transport::Transports;
 use crate::typing::Typing;
 use crate::{watch, whispers};
 
+/// What each socket adds to the time over which they are sent away.
+const DRAIN_EACH: Duration = Duration::from_millis(10);
 /// How long sockets may take to go when the server stops.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
@@ -122,14 +124,24 @@ impl Gateway {
         watch::finish(&self.node).await;
     }
 
-    /// Asks all sockets to come back, each at a moment of its own within
-    /// `spread`, cuts them, and lets no new one in. Returns when all are gone,
+    /// Lets no new socket in, and asks all to come back, each at a moment of
+    /// its own within `spread`, of which few sockets take little: not all of
+    /// them are to knock at the next node at once. Returns when all are gone,
     /// or will not go.
     pub async fn drain(&self, spread: Duration) {
         self.node.is_draining.store(true, Ordering::SeqCst);
-        let spread = u32::try_from(spread.as_millis()).unwrap_or(u32::MAX);
-        for session in self.node.board.all() {
-            let retry_after_ms = self.node.random.below(spread);
+        let sessions = self.node.board.all();
+        let count = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+        let millis = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let within = millis(spread.min(DRAIN_EACH.saturating_mul(count)));
+        let random = &self.node.random;
+        let mut due: Vec<_> =
+            sessions.into_iter().map(|session| (random.below(within), session)).collect();
+        due.sort_unstable_by_key(|(after, _)| *after);
+        let started = Instant::now();
+        for (after, session) in due {
+            tokio::time::sleep_until(started + Duration::from_millis(after.into())).await;
+            let retry_after_ms = random.below(millis(spread));
             session.close(&Closing::come_back("server.restarting", retry_after_ms));
         }
         let deadline = Instant::now() + DRAIN_MAX;

@@ -54,6 +54,9 @@ pub(crate) const TOKEN_GRACE: Duration = Duration::from_secs(60);
 /// How long the end of a session is remembered for sockets that are just
 /// being let in.
 pub(crate) const ENDED_MEMORY: Duration = Duration::from_secs(120);
+/// How long the log may take to say what was committed, before sockets that
+/// have to go are closed without it.
+pub(crate) const LOG_MAX: Duration = Duration::from_millis(500);
 /// How long clients are asked to stay away when nothing better is known.
 pub(crate) const RETRY_AFTER_MS: u32 = 1_000;
 /// Events handed out between two chances for other tasks to run.

@@ -5,6 +5,7 @@
 //! and what it refuses waits here, in order, where it can be counted. Live
 //! events wait as references to the one encoded copy of the node.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(crate) enum Packet {
     /// An event of the log, as it stands on one of its streams.
     Event(Arc<Event>, usize),
     /// Anything else with a name.
-    Named(&'static str, Arc<RawValue>),
+    Named(Cow<'static, str>, Arc<RawValue>),
     /// The answer to an event of the client.
     Answer(Box<dyn AnswerLine>, Arc<RawValue>),
 }
@@ -207,8 +208,10 @@ mod tests {
 
         fn push(&mut self, n: usize) -> Sent {
             let Self { wire, transport, limits, outbox, now } = self;
-            outbox
-                .push(Packet::Named("n", encode(&n)), &Line { now: *now, wire, transport, limits })
+            outbox.push(
+                Packet::Named("n".into(), encode(&n)),
+                &Line { now: *now, wire, transport, limits },
+            )
         }
 
         fn flush(&mut self) -> Sent {

@@ -77,7 +77,7 @@ fn type_on(session: &Arc<Session>, stream: &str) -> Result<Value, Fault> {
     if node.typing.start(me, stream, Instant::now()) {
         let body = encode(&Typist::new(stream, me));
         let streams = vec![stream.to_owned()];
-        node.volatile.publish(vec![Whisper { kind: TYPING, streams, but: Some(me), body }]);
+        node.volatile.publish(vec![Whisper { kind: TYPING.into(), streams, but: Some(me), body }]);
     }
     Ok(json!({}))
 }

@@ -112,20 +112,20 @@ fn ready(session: &Session, attachment: &Attachment, is_recovered: bool) -> Pack
         now: node.clock.now(),
     };
     let body = encode(&Ready::new(who, attachment, is_recovered, &node.limits));
-    Packet::Named(READY, body)
+    Packet::Named(READY.into(), body)
 }
 
 fn replay(events: &[Arc<RawValue>], more: bool) -> Packet {
-    Packet::Named(REPLAY, encode(&Replay { events, more }))
+    Packet::Named(REPLAY.into(), encode(&Replay { events, more }))
 }
 
 fn frame(session: &Arc<Session>, before: &Attachment, now: &Attachment) {
     let (ended, begun) = changed(before, now);
     for stream in ended {
-        session.send(Packet::Named(LEFT, encode(&Left::new(stream))));
+        session.send(Packet::Named(LEFT.into(), encode(&Left::new(stream))));
     }
     for at in begun {
-        session.send(Packet::Named(JOINED, encode(&Joined::new(&at.stream, at.seq))));
+        session.send(Packet::Named(JOINED.into(), encode(&Joined::new(&at.stream, at.seq))));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use sayso_access::{Actor, Origin};
-use sayso_events::{Attachment, Event, Resume, Whisper};
+use sayso_events::{Attachment, Event, Resume};
 use sayso_kernel::Timestamp;
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::outbox::{Line, Outbox, Packet, Sent};
 use crate::protocol::{CLOSED, Closing, JOINED, Joined, LEFT, Left, encode};
 use crate::reader::{Moved, Overtaken, Reader, Tell};
 use crate::transport::Transport;
-use crate::whispers::{self, shared};
+use crate::whispers::{Chorus, shared};
 use crate::wire::Wire;
 
 /// One socket.
@@ -123,21 +123,17 @@ impl Session {
 
     /// Sends what is heard now or never, as far as the socket follows its
     /// streams. One that has not taken what came before misses it.
-    pub(crate) fn whisper(self: &Arc<Self>, whispers: &[&Whisper]) {
+    pub(crate) fn whisper(self: &Arc<Self>, chorus: &Chorus<'_>) {
         let mut after = After::default();
         self.with(|State { reader, outbox, .. }| {
-            let is_mine = |stream: &String| reader.follows(stream) == Some(true);
-            let is_heard = |it: &&&Whisper| it.streams.iter().any(is_mine);
-            let mine: Vec<&Whisper> = whispers.iter().filter(is_heard).copied().collect();
-            if mine.is_empty() {
-                return;
-            }
-            if !outbox.is_empty() {
-                let lost = mine.len() as u64;
+            let follows = |stream: &str| reader.follows(stream) == Some(true);
+            let packets = chorus.packets(self.actor.user_id, follows);
+            if !packets.is_empty() && !outbox.is_empty() {
+                let lost = packets.len() as u64;
                 metrics::counter!("sayso_volatile_lost_total", "where" => "socket").increment(lost);
                 return;
             }
-            for packet in whispers::packets(&mine) {
+            for packet in packets {
                 after.note(outbox.push(packet, &self.line()));
             }
         });
@@ -351,7 +347,7 @@ impl Session {
         self.with(|state| {
             if state.reader.tell_seq(&stream, position) {
                 let body = encode(&Joined::new(&stream, at.seq));
-                after.note(state.outbox.push(Packet::Named(JOINED, body), &self.line()));
+                after.note(state.outbox.push(Packet::Named(JOINED.into(), body), &self.line()));
             }
         });
         self.settle(after);
@@ -370,8 +366,10 @@ impl After {
     fn tell(&mut self, tell: Tell<'_>, outbox: &mut Outbox, line: &Line<'_>) {
         let packet = match tell {
             Tell::Event(event, place) => Packet::Event(Arc::clone(event), place),
-            Tell::Joined(stream, seq) => Packet::Named(JOINED, encode(&Joined::new(stream, seq))),
-            Tell::Left(stream) => Packet::Named(LEFT, encode(&Left::new(stream))),
+            Tell::Joined(stream, seq) => {
+                Packet::Named(JOINED.into(), encode(&Joined::new(stream, seq)))
+            }
+            Tell::Left(stream) => Packet::Named(LEFT.into(), encode(&Left::new(stream))),
             Tell::JoinedSomewhere(stream, position) => {
                 return self.lookups.push((stream.to_owned(), position));
             }

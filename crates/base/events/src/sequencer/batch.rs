@@ -113,7 +113,7 @@ pub(super) struct Waiting {
     pub(super) fact_id: Uuid,
     pub(super) kind: String,
     version: i32,
-    at: Timestamp,
+    pub(super) at: Timestamp,
     actor_id: Option<UserId>,
     via: String,
     correlation_id: Uuid,
@@ -139,7 +139,7 @@ pub(super) struct Scanned {
 }
 
 /// A committed batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     /// The history it belongs to.
     pub epoch: Arc<str>,

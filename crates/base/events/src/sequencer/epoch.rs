@@ -24,12 +24,12 @@ const SETTLE: &str = "
         IS DISTINCT FROM (excluded.system_identifier, excluded.timeline)";
 
 /// Makes the head if there is none, gives the history a new name if the
-/// database is not the one it was, and answers the name.
-pub(super) async fn settle(client: &Client, random: &Random) -> Result<Arc<str>, DbError> {
+/// database is not the one it was; answers the name, and where the log ends.
+pub(super) async fn settle(client: &Client, random: &Random) -> Result<(Arc<str>, i64), DbError> {
     let fresh = hex::encode(&random.bytes::<8>());
     if client.execute(SETTLE, &[&fresh]).await? > 0 {
         tracing::info!(epoch = fresh, "the log has a new history");
     }
-    let row = client.query_one("SELECT epoch FROM log_head", &[]).await?;
-    Ok(row.get::<_, String>(0).into())
+    let row = client.query_one("SELECT epoch, position FROM log_head", &[]).await?;
+    Ok((row.get::<_, String>(0).into(), row.get(1)))
 }

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, Outcome};
 use super::floor::Floor;
-use super::{Sequencer, audit, epoch, quarantine};
+use super::{Sequencer, SequencerLimits, audit, epoch, quarantine};
+use crate::hint::{Announced, Hint};
 
 /// The lock that makes a leader.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7240115313)";
@@ -30,11 +31,33 @@ const OLD_SNAPSHOT: Duration = Duration::from_secs(60);
 /// How often the whole outbox is scanned, and the partitions are looked after.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(5);
 
+/// The least time between two announcements of where the log ends. With
+/// nothing to do there is one at each look at the outbox.
+const ANNOUNCE_EVERY: Duration = Duration::from_millis(100);
+/// Rows of a leader's first batch.
+const FIRST_BATCH: i64 = 32;
+/// A fact that waited this long for its position is worth an alarm.
+const LONG_WAIT: Duration = Duration::from_secs(5);
+
 /// Whoever holds the lock.
 pub(super) struct Leader {
     pub(super) client: Client,
     pub(super) prepared: Prepared,
     pub(super) epoch: Arc<str>,
+    /// Where the log ended when the lead was taken.
+    start: i64,
+}
+
+/// How far this leader has come.
+struct Course {
+    /// Where the log ends.
+    position: i64,
+    told_at: Option<Instant>,
+    /// Rows of the next batch at the most. It begins small and doubles while
+    /// batches succeed: where one takes longer than a leader may be silent
+    /// (a slow disk, a busy machine), the next leader must not try the same
+    /// again for ever.
+    batch_max: i64,
 }
 
 impl std::fmt::Debug for Leader {
@@ -75,7 +98,7 @@ impl Leader {
                 () = tokio::time::sleep(TRY_PAUSE) => {}
             }
         }
-        let epoch = bounded_db(epoch::settle(&client, &sequencer.random)).await?;
+        let (epoch, start) = bounded_db(epoch::settle(&client, &sequencer.random)).await?;
         let prepared = Prepared {
             scan: client.prepare(batch::SCAN.text).await?,
             number: client.prepare(batch::NUMBER.text).await?,
@@ -83,7 +106,7 @@ impl Leader {
             audit: client.prepare(batch::AUDIT.text).await?,
             follow: client.prepare(batch::FOLLOW.text).await?,
         };
-        Ok(Some(Self { client, prepared, epoch }))
+        Ok(Some(Self { client, prepared, epoch, start }))
     }
 
     /// Numbers what is committed until told to stop or the connection ends.
@@ -95,6 +118,7 @@ impl Leader {
         let mut floor = Floor::default();
         let mut looked_after = None::<Instant>;
         let mut sealed = Sealed { at: Instant::now(), seq: 0 };
+        let mut course = Course { position: self.start, told_at: None, batch_max: FIRST_BATCH };
         loop {
             let due = looked_after.is_none_or(|at| at.elapsed() >= FULL_SCAN_EVERY);
             if due {
@@ -102,13 +126,15 @@ impl Leader {
                 self.look_after(sequencer, &mut sealed).await?;
                 looked_after = Some(Instant::now());
             }
-            let more = self.step(sequencer, &mut floor).await?;
+            let looked_at = Instant::now();
+            let more = self.step(sequencer, &mut floor, &mut course).await?;
             if stop.is_cancelled() {
                 return Ok(());
             }
             if more {
                 continue;
             }
+            self.announce(sequencer, &mut course, looked_at);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sequencer.db.wake().notified() => {}
@@ -146,12 +172,35 @@ impl Leader {
         Ok(())
     }
 
+    /// Says where the log ends: everything that was committed before `as_of`
+    /// has its position.
+    fn announce(&self, sequencer: &Sequencer, course: &mut Course, as_of: Instant) {
+        if course.told_at.is_some_and(|at| at.elapsed() < ANNOUNCE_EVERY) {
+            return;
+        }
+        course.told_at = Some(Instant::now());
+        sequencer.tell(&Hint::Head(Announced {
+            epoch: Arc::clone(&self.epoch),
+            head: course.position,
+            as_of: Some(as_of),
+            is_to_be_read: false,
+        }));
+    }
+
     /// One batch. Answers whether more is likely to wait.
-    async fn step(&self, sequencer: &Sequencer, floor: &mut Floor) -> Result<bool, DbError> {
+    async fn step(
+        &self,
+        sequencer: &Sequencer,
+        floor: &mut Floor,
+        course: &mut Course,
+    ) -> Result<bool, DbError> {
         let started = Instant::now();
-        let scanned = bounded_db(batch::scan(self, &sequencer.limits, floor.get())).await?;
+        let most = course.batch_max.min(sequencer.limits.batch_max);
+        let limits = SequencerLimits { batch_max: most, ..sequencer.limits };
+        let scanned = bounded_db(batch::scan(self, &limits, floor.get())).await?;
         let more = scanned.is_full;
         floor.saw(&scanned.snapshot, scanned.last_id, more);
+        tell_lag(sequencer, scanned.rows.first());
         if scanned.rows.is_empty() {
             return Ok(false);
         }
@@ -160,8 +209,9 @@ impl Leader {
         while let Some(rows) = waiting.pop() {
             match bounded_db(batch::sequence(self, &sequencer.audit_key, rows)).await? {
                 Outcome::Done(batch) => {
-                    // A follower that is behind reads the log instead.
-                    let _ = sequencer.hints.try_send(batch);
+                    let last = batch.events.last();
+                    course.position = last.map_or(course.position, |it| it.position);
+                    sequencer.tell(&Hint::Batch(batch));
                 }
                 Outcome::Failed { mut rows, error } if rows.len() > 1 => {
                     tracing::warn!(%error, rows = rows.len(), "a batch failed and is halved");
@@ -172,15 +222,31 @@ impl Leader {
                 Outcome::Failed { mut rows, error } => {
                     if let Some(row) = rows.pop() {
                         let now = sequencer.clock.now();
-                        bounded_db(quarantine::bury(self, row, &error, now)).await?;
+                        let buried = quarantine::bury(self, row, &error, now);
+                        course.position = bounded_db(buried).await?;
                     }
                 }
             }
+        }
+        if more {
+            course.batch_max = most * 2;
         }
         metrics::counter!("sayso_sequencer_facts_total")
             .increment(u64::try_from(count).unwrap_or(0));
         metrics::histogram!("sayso_sequencer_batch_seconds").record(started.elapsed());
         Ok(more)
+    }
+}
+
+/// How long the first of those that wait has been waiting.
+fn tell_lag(sequencer: &Sequencer, first: Option<&batch::Waiting>) {
+    let waited = first.map_or(Duration::ZERO, |row| {
+        let since = sequencer.clock.now().duration_since(row.at);
+        Duration::try_from(since).unwrap_or_default()
+    });
+    metrics::gauge!("sayso_sequencer_lag_seconds").set(waited.as_secs_f64());
+    if waited >= LONG_WAIT {
+        tracing::warn!(seconds = waited.as_secs_f64(), "facts wait long for their position");
     }
 }
 

@@ -27,12 +27,14 @@ use std::time::Duration;
 
 use sayso_db::Db;
 use sayso_kernel::{Clock, Random};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use audit::{AuditKey, verify_chain};
 pub use batch::Batch;
 use leader::Leader;
+
+use crate::hint::Hint;
 
 /// Statements of the sequencer, for the test that prepares each.
 pub(crate) const ALL: &[&sayso_db::Sql] = &[
@@ -73,11 +75,13 @@ pub struct Sequencer {
     audit_key: AuditKey,
     clock: Clock,
     random: Random,
-    hints: mpsc::Sender<Batch>,
+    hints: Vec<mpsc::Sender<Hint>>,
+    leading: watch::Sender<bool>,
 }
 
 impl Sequencer {
-    /// A candidate that hands its batches to `hints` after they are committed.
+    /// A candidate that hands its batches to `hints` after they are committed,
+    /// and says there where the log ends.
     #[must_use]
     pub fn new(
         db: Db,
@@ -85,9 +89,30 @@ impl Sequencer {
         audit_key: AuditKey,
         clock: Clock,
         random: Random,
-        hints: mpsc::Sender<Batch>,
+        hints: mpsc::Sender<Hint>,
     ) -> Self {
-        Self { db, limits, audit_key, clock, random, hints }
+        let (hints, leading) = (vec![hints], watch::Sender::new(false));
+        Self { db, limits, audit_key, clock, random, hints, leading }
+    }
+
+    /// Tells `hints` as well.
+    #[must_use]
+    pub fn also(mut self, hints: mpsc::Sender<Hint>) -> Self {
+        self.hints.push(hints);
+        self
+    }
+
+    /// Whether this one leads.
+    #[must_use]
+    pub fn leading(&self) -> watch::Receiver<bool> {
+        self.leading.subscribe()
+    }
+
+    /// Whoever has no room for it reads the log instead.
+    fn tell(&self, hint: &Hint) {
+        for hints in &self.hints {
+            let _ = hints.try_send(hint.clone());
+        }
     }
 
     /// Tries for the lock, leads while it has it, tries again when it lost it;
@@ -98,7 +123,9 @@ impl Sequencer {
                 Ok(Some(leader)) => {
                     tracing::info!("leading: this node numbers the log");
                     metrics::gauge!("sayso_sequencer_leading").set(1.0);
+                    self.leading.send_replace(true);
                     let ended = leader.lead(&self, &stop).await;
+                    self.leading.send_replace(false);
                     metrics::gauge!("sayso_sequencer_leading").set(0.0);
                     if let Err(error) = ended {
                         tracing::warn!(%error, "no longer leading");

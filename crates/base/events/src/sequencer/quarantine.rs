@@ -28,13 +28,13 @@ pub(super) const BURY: Sql = Sql::new(
 );
 
 /// Buries one row: it takes its position as `log.quarantined`, and an alarm is
-/// raised.
+/// raised. Answers the position.
 pub(super) async fn bury(
     leader: &Leader,
     row: Waiting,
     error: &DbError,
     now: Timestamp,
-) -> Result<(), DbError> {
+) -> Result<i64, DbError> {
     let client = &leader.client;
     client.batch_execute("BEGIN").await?;
     let numbered = client.query_one(NUMBER.text, &[&row.fact_id, &now]).await?;
@@ -50,7 +50,7 @@ pub(super) async fn bury(
         reason,
         "a fact could not be sequenced and was put aside in outbox_dead"
     );
-    Ok(())
+    Ok(position)
 }
 
 /// The error with what is behind it: PostgreSQL's own words come last.

@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
+mod bus;
 mod leader;
 mod line;
 mod lost_commit;
 mod numbering;
 mod once;
+mod retention;
 mod statements;
 mod things;
 mod writing;

@@ -102,6 +102,7 @@ impl Ear {
                 match message {
                     Message::Events(events) => heard.events.lock().extend(events.iter().cloned()),
                     Message::Reset => *heard.resets.lock() += 1,
+                    Message::Ahead(_) => {}
                 }
             }
         });

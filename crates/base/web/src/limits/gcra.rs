@@ -23,6 +23,15 @@ impl Quota {
         Self { amount, window: Duration::from_secs(60) }
     }
 
+    /// In how long one comes back, in microseconds: never longer than it is.
+    pub(super) fn step_micros(self) -> u64 {
+        (self.window_micros() / u64::from(self.amount.max(1))).max(1)
+    }
+
+    pub(super) fn window_micros(self) -> u64 {
+        (self.window_nanos() / 1_000).max(1)
+    }
+
     /// In how long one comes back, in nanoseconds.
     fn step(self) -> u64 {
         (self.window_nanos() / u64::from(self.amount.max(1))).max(1)

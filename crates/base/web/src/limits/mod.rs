@@ -8,12 +8,15 @@
 //! long is enough. Requests that try a password have a rule of their own:
 //! [`tries`].
 //!
-//! The quotas are those of this node, kept in its memory, of so many callers
-//! at the most ([`Quotas::tracked_max`]).
+//! Reads are counted by each node in its own memory, of so many callers at the
+//! most ([`Quotas::tracked_max`]). Everything else is counted in Redis where
+//! there is one ([`together`]), by all nodes together; while it is away, by each
+//! node for itself.
 
 mod class;
 mod gcra;
 mod kept;
+mod together;
 mod tries;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -34,6 +37,8 @@ use crate::codes::TOO_MANY;
 use crate::identity::Identity;
 use crate::problem::Problem;
 use kept::Kept;
+use sayso_redis::Redis;
+use together::Together;
 use tries::Tries;
 
 /// What is left, and until when.
@@ -116,7 +121,7 @@ fn network(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// Who has taken how much on this node. Cheap to clone.
+/// Who has taken how much. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Limiter(Option<Arc<Inner>>);
 
@@ -124,15 +129,38 @@ pub struct Limiter(Option<Arc<Inner>>);
 struct Inner {
     quotas: Quotas,
     taken: Kept<(Class, Caller)>,
+    together: Option<Together>,
     tries: Tries,
 }
 
+impl Inner {
+    /// Takes one of the caller's quota, or nothing when none is left.
+    async fn take(&self, class: Class, caller: Caller) -> Standing {
+        let quota = self.quotas.of(class);
+        if let Some(together) = self.together.as_ref().filter(|_| class != Class::Read) {
+            if let Some(standing) = together.take(class, caller, quota).await {
+                return standing;
+            }
+            metrics::counter!("sayso_limits_alone_total").increment(1);
+        }
+        self.taken.take(&(class, caller), quota)
+    }
+}
+
 impl Limiter {
-    /// Limits callers to these quotas.
+    /// Limits callers to these quotas, on this node.
     #[must_use]
     pub fn new(quotas: Quotas) -> Self {
-        let taken = Kept::new(quotas.tracked_max);
-        Self(Some(Arc::new(Inner { quotas, taken, tries: Tries::new(&quotas) })))
+        Self::on(quotas, None)
+    }
+
+    /// Limits callers to these quotas, on all nodes together that share a
+    /// Redis.
+    #[must_use]
+    pub fn on(quotas: Quotas, redis: Option<Redis>) -> Self {
+        let (taken, tries) = (Kept::new(quotas.tracked_max), Tries::new(&quotas));
+        let together = redis.map(Together::new);
+        Self(Some(Arc::new(Inner { quotas, taken, together, tries })))
     }
 
     /// Limits nobody.
@@ -146,11 +174,15 @@ impl Limiter {
     ///
     /// # Errors
     /// 429 `limits.too_many`.
-    pub fn take(&self, class: Class, ctx: &Ctx) -> Result<(), Fault> {
+    pub async fn take(&self, class: Class, ctx: &Ctx) -> Result<(), Fault> {
         let Some(inner) = &self.0 else { return Ok(()) };
         let caller = ctx.user_id().map_or_else(|| Caller::at(ctx), Caller::Person);
-        let standing = inner.taken.take(&(class, caller), inner.quotas.of(class));
-        if standing.is_over { Err(too_many(&standing)) } else { Ok(()) }
+        let standing = inner.take(class, caller).await;
+        if !standing.is_over {
+            return Ok(());
+        }
+        metrics::counter!("sayso_limits_refused_total", "class" => class.as_str()).increment(1);
+        Err(too_many(&standing))
     }
 }
 
@@ -165,7 +197,7 @@ pub async fn limit(State(limiter): State<Limiter>, request: Request, next: Next)
     };
     let is_login = class == Class::Login && route.as_str() == tries::ROUTE;
     let quota = inner.quotas.of(class);
-    let standing = inner.taken.take(&(class, Caller::of(&request)), quota);
+    let standing = inner.take(class, Caller::of(&request)).await;
     let mut response = if standing.is_over {
         metrics::counter!("sayso_limits_refused_total", "class" => class.as_str()).increment(1);
         Problem(too_many(&standing)).into_response()

@@ -8,4 +8,5 @@ mod queries;
 mod replies;
 mod server;
 mod stack;
+mod together;
 mod writes;

@@ -72,6 +72,7 @@ fn document() -> Result<OpenApi> {
     let ops = OpsState {
         db: app.db,
         hub: app.hub,
+        redis: None,
         readiness: Readiness::default(),
         metrics: MetricsText::install(),
         is_open: false,

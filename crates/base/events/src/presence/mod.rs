@@ -6,25 +6,36 @@
 //! goes before that, until they say otherwise. What is said outlives a short
 //! absence, so that a phone in a tunnel does not forget it.
 //!
-//! This knows the devices of one node. What it finds is told to others by
-//! whoever asks [`Presence::news`]: each change once, and none that was taken
-//! back in the meantime.
+//! Devices may be on several nodes: each tells the others what its own show of
+//! a person (`exchange`), and each puts it together for itself (`person`). What
+//! a node finds is told to its own sockets by whoever asks [`Presence::news`]:
+//! each change once, and none that was taken back in the meantime.
+
+mod exchange;
+#[cfg(test)]
+mod exchange_tests;
+mod person;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sayso_access::UserId;
 use sayso_kernel::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+use exchange::Exchange;
+pub(crate) use exchange::{NodeId, Word};
+use person::Person;
 
 /// Without a sign of life for this long one is away, where nothing else is set.
 const AWAY_AFTER: Duration = Duration::from_secs(300);
-/// How long what a person said of themselves is kept while they are offline.
-const SAID_KEPT: Duration = Duration::from_secs(600);
 
 /// How a person can be reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Status {
     /// There.
     Online,
@@ -74,7 +85,7 @@ pub struct News {
 /// One connection of a person.
 pub type Device = u64;
 
-/// Who is connected to this node. Cheap to clone.
+/// Who is connected. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Presence(Arc<Shared>);
 
@@ -82,6 +93,9 @@ pub struct Presence(Arc<Shared>);
 struct Shared {
     away_after: Duration,
     people: Mutex<People>,
+    exchange: Mutex<Exchange>,
+    /// The line to other nodes.
+    beyond: OnceLock<mpsc::Sender<Word>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,17 +103,8 @@ struct People {
     by_id: HashMap<UserId, Person>,
     /// Whose status may be another than the one that was told.
     touched: HashSet<UserId>,
-}
-
-#[derive(Debug, Default)]
-struct Person {
-    /// The last sign of life of each device.
-    devices: HashMap<Device, Timestamp>,
-    /// What they say themselves.
-    said: Option<Status>,
-    last_active_at: Option<Timestamp>,
-    status: Status,
-    told: Status,
+    /// Of whom other nodes may be told something new.
+    unreported: HashSet<UserId>,
 }
 
 impl Default for Presence {
@@ -112,40 +117,34 @@ impl Presence {
     /// Nobody is there. Whoever shows no sign of life for `away_after` is away.
     #[must_use]
     pub fn new(away_after: Duration) -> Self {
-        Self(Arc::new(Shared { away_after, people: Mutex::default() }))
+        Self(Arc::new(Shared {
+            away_after,
+            people: Mutex::default(),
+            exchange: Mutex::default(),
+            beyond: OnceLock::new(),
+        }))
     }
 
-    /// A device of this person connected. Answers how many there are now.
+    /// A device of this person connected. Answers how many there are now on
+    /// this node.
     pub fn connected(&self, user: UserId, device: Device, now: Timestamp) -> usize {
-        self.change(user, now, |person| {
-            person.devices.insert(device, now);
-            person.last_active_at = Some(now);
-        })
+        self.change(user, now, |person| person.connected(device, now))
     }
 
     /// A device of this person went away.
     pub fn disconnected(&self, user: UserId, device: Device, now: Timestamp) {
-        self.change(user, now, |person| {
-            person.devices.remove(&device);
-        });
+        self.change(user, now, |person| person.disconnected(device));
     }
 
     /// A device of this person shows a sign of life.
     pub fn active(&self, user: UserId, device: Device, now: Timestamp) {
-        self.change(user, now, |person| {
-            if let Some(last) = person.devices.get_mut(&device) {
-                *last = now;
-                person.last_active_at = Some(now);
-            }
-        });
+        self.change(user, now, |person| person.active(device, now));
     }
 
     /// A person says how they want to be seen; `online` leaves it to what
     /// their devices show. Answers how they are seen now.
     pub fn say(&self, user: UserId, status: Status, now: Timestamp) -> Seen {
-        self.change(user, now, |person| {
-            person.said = (status != Status::Online).then_some(status);
-        });
+        self.change(user, now, |person| person.say(status, now));
         self.seen(user)
     }
 
@@ -162,15 +161,28 @@ impl Presence {
         self.seen(user).status != Status::Offline
     }
 
+    /// The streams whose followers are to know of a person who is, or was,
+    /// connected to another node.
+    #[must_use]
+    pub fn circle_elsewhere(&self, user: UserId) -> Option<Vec<String>> {
+        let people = self.0.people.lock();
+        people.by_id.get(&user)?.circle_elsewhere().map(<[String]>::to_vec)
+    }
+
     /// Looks at everybody: who shows no sign of life any more, and what is to
     /// be forgotten.
     pub fn look(&self, now: Timestamp) {
+        let is_alone = self.is_alone();
         let mut people = self.0.people.lock();
-        let People { by_id, touched } = &mut *people;
+        let People { by_id, touched, unreported } = &mut *people;
         by_id.retain(|user, person| {
-            person.status = person.status_at(now, self.0.away_after);
-            if person.status != person.told {
+            if person.look(now, self.0.away_after) {
                 touched.insert(*user);
+            }
+            if is_alone {
+                person.report();
+            } else if person.is_unreported() {
+                unreported.insert(*user);
             }
             !person.is_forgotten(now)
         });
@@ -185,59 +197,40 @@ impl Presence {
         let (known, unknown): (Vec<UserId>, Vec<UserId>) =
             touched.into_iter().partition(|user| knows(*user));
         let mut people = self.0.people.lock();
-        let People { by_id, touched } = &mut *people;
-        let is_due = |user: &UserId| by_id.get(user).is_some_and(|it| it.status != it.told);
+        let People { by_id, touched, .. } = &mut *people;
+        let is_due = |user: &UserId| by_id.get(user).is_some_and(Person::is_news);
         touched.extend(unknown.into_iter().filter(is_due));
-        let mut news = Vec::new();
-        for user in known {
-            let Some(person) = by_id.get_mut(&user) else { continue };
-            let was = std::mem::replace(&mut person.told, person.status);
-            if was != person.status {
-                news.push(News { user, was, is: person.seen() });
-            }
-        }
-        news
+        let told = |user: UserId| {
+            let person = by_id.get_mut(&user)?;
+            let was = person.tell()?;
+            Some(News { user, was, is: person.seen() })
+        };
+        known.into_iter().filter_map(told).collect()
     }
 
-    /// Changes a person; answers how many devices they have.
+    /// Whether there is nobody to report to.
+    fn is_alone(&self) -> bool {
+        self.0.beyond.get().is_none()
+    }
+
+    /// Changes a person; answers how many devices they have here.
     fn change(&self, user: UserId, now: Timestamp, change: impl FnOnce(&mut Person)) -> usize {
         let mut people = self.0.people.lock();
         let person = people.by_id.entry(user).or_default();
         change(person);
-        person.status = person.status_at(now, self.0.away_after);
-        let (count, is_news) = (person.devices.len(), person.status != person.told);
+        let is_news = person.look(now, self.0.away_after);
+        if self.is_alone() {
+            person.report();
+        }
+        let (count, is_unreported) = (person.devices_here(), person.is_unreported());
         if is_news {
             people.touched.insert(user);
         }
+        if is_unreported {
+            people.unreported.insert(user);
+        }
         count
     }
-}
-
-impl Person {
-    fn seen(&self) -> Seen {
-        Seen { status: self.status, last_active_at: self.last_active_at }
-    }
-
-    fn status_at(&self, now: Timestamp, away_after: Duration) -> Status {
-        let Some(last) = self.devices.values().max() else { return Status::Offline };
-        match self.said {
-            Some(said) => said,
-            None if is_past(*last, away_after, now) => Status::Away,
-            None => Status::Online,
-        }
-    }
-
-    /// Whether nothing of it is worth keeping.
-    fn is_forgotten(&self, now: Timestamp) -> bool {
-        let is_kept = self.said.is_some()
-            && self.last_active_at.is_some_and(|last| !is_past(last, SAID_KEPT, now));
-        self.devices.is_empty() && self.told == Status::Offline && !is_kept
-    }
-}
-
-/// Whether `since` lies more than `by` before `now`.
-fn is_past(since: Timestamp, by: Duration, now: Timestamp) -> bool {
-    since.saturating_add(by).is_ok_and(|then| then <= now)
 }
 
 #[cfg(test)]

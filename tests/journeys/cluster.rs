@@ -1,0 +1,63 @@
+//! Two nodes of one company: one PostgreSQL, one Redis, two processes.
+
+use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestRedis};
+
+use crate::company::Company;
+
+/// The company at its first node, and the second.
+pub struct Cluster {
+    pub company: Company,
+    pub second: Process,
+    pub redis: TestRedis,
+    pub database: TestDatabase,
+}
+
+impl Cluster {
+    /// Starts both nodes, and lets everybody in at the first.
+    pub async fn found() -> Self {
+        Self::with(|setup| setup, |setup, _| setup).await
+    }
+
+    /// The same with settings for both nodes, and others for the second, which
+    /// may find Redis elsewhere.
+    pub async fn with(
+        both: impl Fn(ProcessSetup) -> ProcessSetup,
+        only_second: impl FnOnce(ProcessSetup, &TestRedis) -> ProcessSetup,
+    ) -> Self {
+        let (database, redis) = Self::stores().await;
+        Self::on(database, redis, both, only_second).await
+    }
+
+    /// What the nodes share.
+    pub async fn stores() -> (TestDatabase, TestRedis) {
+        (TestDatabase::new().await, TestRedis::start(&[]).await)
+    }
+
+    /// As [`Cluster::with`], on these.
+    pub async fn on(
+        database: TestDatabase,
+        redis: TestRedis,
+        both: impl Fn(ProcessSetup) -> ProcessSetup,
+        only_second: impl FnOnce(ProcessSetup, &TestRedis) -> ProcessSetup,
+    ) -> Self {
+        let setup = || both(ProcessSetup::on(&database).on_redis(&redis.url(), "sayso"));
+        let company = Company::found(setup()).await;
+        let second = Process::start(only_second(setup(), &redis)).await;
+        Self { company, second, redis, database }
+    }
+
+    /// A person at the second node.
+    pub fn there(&self, person: &Client) -> Client {
+        person.through(&self.second.url())
+    }
+
+    /// Everybody at both nodes, in turn.
+    pub fn everybody(&self) -> Vec<(String, Client)> {
+        let people = self.company.everybody();
+        let at_both = people.iter().flat_map(|(name, person)| {
+            let here = (format!("{name} here"), (*person).clone());
+            [here, (format!("{name} there"), self.there(person))]
+        });
+        at_both.collect()
+    }
+}

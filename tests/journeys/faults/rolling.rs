@@ -1,0 +1,93 @@
+//! Two nodes behind a balancer are restarted in turn while everybody works:
+//! nothing is missing, nothing comes twice, and no request fails for good.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sayso_kernel::Random;
+use sayso_testkit::{Balancer, Client, ProcessSetup, Sockets};
+use tokio::time::sleep;
+
+use super::crash::is_full;
+use super::judge::judge;
+use super::storm::{KINDS, channels, collect, connect, longest_absence};
+use super::writer::{Memory, Writer};
+use crate::cluster::Cluster;
+use crate::truth::Truth;
+
+/// Between two restarts.
+const BETWEEN: Duration = Duration::from_millis(1_500);
+/// Everybody is back by then.
+const BACK_WITHIN: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_are_restarted_in_turn_and_nobody_misses_anything() {
+    let (count, rounds) = if is_full() { (200, 4) } else { (24, 1) };
+    let linger = |setup: ProcessSetup| setup.env("SAYSO_HTTP__DRAIN_MS", "500");
+    let mut cluster = Cluster::with(linger, |setup, _| setup).await;
+    let channels = channels(&cluster.company).await;
+    let config = cluster.database.app_config();
+    let truth = Truth::of(&config).await;
+    truth.settle().await;
+    let urls = [cluster.company.server.url(), cluster.second.url()];
+    let balancer = Balancer::before(&urls).await;
+    let people: Vec<(String, Client)> = cluster
+        .company
+        .everybody()
+        .into_iter()
+        .map(|(name, person)| (name.to_owned(), person.through(balancer.url())))
+        .collect();
+    let sockets = Arc::new(Sockets::brief());
+    let subscribers = connect(&people, &sockets, &KINDS, count).await;
+
+    let random = Random::seeded(13);
+    let (stop, _) = tokio::sync::watch::channel(Instant::now() + Duration::from_secs(3600));
+    let writers: Vec<_> = (0..4)
+        .map(|turn| {
+            let writer = Writer {
+                name: format!("writer-{turn}"),
+                person: people[turn].1.clone(),
+                channel: channels[turn % channels.len()].clone(),
+                pause: Duration::from_millis(40),
+                random: random.clone(),
+            };
+            tokio::spawn(writer.run_until(stop.subscribe()))
+        })
+        .collect();
+    for _ in 0..rounds {
+        for node in [&mut cluster.company.server, &mut cluster.second] {
+            sleep(BETWEEN).await;
+            let status = node.stop().await;
+            assert!(status.success(), "{status}");
+            node.restart().await;
+        }
+    }
+    sleep(BETWEEN).await;
+    stop.send_replace(Instant::now());
+    let mut memory = Memory::default();
+    for writer in writers {
+        memory.add(writer.await.unwrap());
+    }
+
+    let (patience, slowest) = (memory.patience, memory.slowest);
+    let names: Vec<String> = subscribers.iter().map(|one| one.name.clone()).collect();
+    let evidence = collect(&config, &sockets, subscribers, memory, rounds * 2).await;
+    let away = names.iter().map(|name| longest_absence(&sockets, name)).max().unwrap();
+    let verdict = judge(&evidence);
+    let failed = evidence.unanswered.len() + evidence.wrong_answers.len();
+    eprintln!(
+        "{count} clients, {} restarts: {} acked, {failed} failed ({patience} repeated), {} \
+         received, {} lost, {} doubled or disordered, {} reconnects, slowest write {slowest:?}, \
+         longest absence {away:?}",
+        verdict.faults,
+        verdict.acked,
+        verdict.received,
+        verdict.lost_writes + verdict.lost_events,
+        verdict.doubled_writes + verdict.doubled_events + verdict.disordered,
+        verdict.reconnects,
+    );
+    assert!(verdict.is_clean(), "{verdict:#?}");
+    assert_eq!(failed, 0, "{:?}", evidence.wrong_answers);
+    assert!(verdict.reconnects >= count, "{} of {count} came back", verdict.reconnects);
+    assert!(away < BACK_WITHIN, "a client was away for {away:?}");
+}

@@ -1,0 +1,285 @@
+//! A random walk: people come and go, write, change and withdraw, are let into
+//! channels and removed, while nodes are killed and Redis is stopped, emptied
+//! and killed. At rest every client holds what a fresh read shows.
+//!
+//! The walk is its seed. `SAYSO_WALK=<seed>` walks that one again, and a walk
+//! that fails says which it was.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sayso_config::process_environment;
+use sayso_kernel::Random;
+use sayso_testkit::{Client, Connect, Heard, Sockets, judge, until};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::crash::is_full;
+use crate::cluster::Cluster;
+use crate::company::open_channel;
+use crate::truth::Truth;
+
+/// Steps of a walk.
+const SHORT: usize = 60;
+const LONG: usize = 600;
+/// How long everybody may need to be at rest.
+const AT_REST_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Write,
+    Edit,
+    Withdraw,
+    LetIn,
+    Remove,
+    Leave,
+    Return,
+    KillNode,
+    KillRedis,
+    EmptyRedis,
+    HangRedis,
+    Pause,
+}
+
+/// Most of what happens is work.
+fn step(random: &Random) -> Step {
+    match random.below(100) {
+        0..40 => Step::Write,
+        40..55 => Step::Edit,
+        55..62 => Step::Withdraw,
+        62..70 => Step::LetIn,
+        70..78 => Step::Remove,
+        78..84 => Step::Leave,
+        84..90 => Step::Return,
+        90..92 => Step::KillNode,
+        92..94 => Step::KillRedis,
+        94..96 => Step::EmptyRedis,
+        96..97 => Step::HangRedis,
+        _ => Step::Pause,
+    }
+}
+
+struct Walk {
+    cluster: Cluster,
+    random: Random,
+    sockets: Sockets,
+    /// The sockets, and whose each is.
+    clients: Vec<(String, Client)>,
+    channels: Vec<String>,
+    /// Messages that were written: their id and version.
+    written: Vec<(String, i64)>,
+    taken: Vec<Step>,
+}
+
+/// What a client holds: of each channel the messages it knows, as they are.
+type Held = BTreeMap<String, BTreeMap<String, String>>;
+
+impl Walk {
+    async fn begin(seed: u64) -> Self {
+        let cluster = Cluster::found().await;
+        let company = &cluster.company;
+        let mut channels = Vec::new();
+        for name in ["north", "south", "east"] {
+            channels.push(open_channel(&company.ceo, name, &[&company.ann]).await);
+        }
+        Truth::of(&cluster.database.app_config()).await.settle().await;
+        let sockets = Sockets::start();
+        let clients = cluster.everybody();
+        for (turn, (id, person)) in clients.iter().enumerate() {
+            let transports: &[&str] = if turn % 4 == 1 { &["polling"] } else { &["websocket"] };
+            let connect = Connect { id, person, transports, resume: None };
+            sockets.connect_and_wait(&connect).await;
+        }
+        let (random, taken) = (Random::seeded(seed), Vec::new());
+        Self { cluster, random, sockets, clients, channels, written: Vec::new(), taken }
+    }
+
+    fn any(&self, count: usize) -> usize {
+        let count = u32::try_from(count.max(1)).unwrap();
+        usize::try_from(self.random.below(count)).unwrap()
+    }
+
+    /// The CEO at either node.
+    fn ceo(&self) -> Client {
+        let ceo = &self.cluster.company.ceo;
+        if self.any(2) == 0 { ceo.clone() } else { self.cluster.there(ceo) }
+    }
+
+    async fn take(&mut self, step: Step) {
+        self.taken.push(step);
+        let channel = self.channels[self.any(self.channels.len())].clone();
+        match step {
+            Step::Write => self.write(&channel).await,
+            Step::Edit | Step::Withdraw => self.change(step).await,
+            Step::LetIn | Step::Remove => self.admit(step, &channel).await,
+            Step::Leave => self.sockets.leave(&self.clients[self.any(self.clients.len())].0),
+            Step::Return => self.sockets.come_back(&self.clients[self.any(self.clients.len())].0),
+            Step::KillNode if self.any(2) == 0 => self.cluster.company.server.restart().await,
+            Step::KillNode => self.cluster.second.restart().await,
+            Step::KillRedis => self.cluster.redis.start_again().await,
+            Step::EmptyRedis => drop(self.cluster.redis.ask(&["FLUSHALL"])),
+            Step::HangRedis => {
+                self.cluster.redis.hang();
+                sleep(Duration::from_millis(300)).await;
+                self.cluster.redis.go_on();
+            }
+            Step::Pause => sleep(Duration::from_millis(100)).await,
+        }
+    }
+
+    async fn write(&mut self, channel: &str) {
+        let body = json!({ "content": format!("message {}", self.taken.len()) });
+        let reply = self.ceo().post(&format!("/api/channels/{channel}/messages"), body).await;
+        let message = reply.expect(201);
+        let id = message["id"].as_str().unwrap().to_owned();
+        self.written.push((id, message["version"].as_i64().unwrap()));
+    }
+
+    async fn change(&mut self, step: Step) {
+        if self.written.is_empty() {
+            return;
+        }
+        let at = self.any(self.written.len());
+        let (id, version) = self.written[at].clone();
+        let path = format!("/api/messages/{id}");
+        if matches!(step, Step::Withdraw) {
+            self.ceo().delete(&path).await.expect(204);
+            self.written.remove(at);
+            return;
+        }
+        let body = json!({ "content": format!("edit {}", self.taken.len()), "version": version });
+        let changed = self.ceo().put(&path, body).await.expect(200);
+        self.written[at].1 = changed["version"].as_i64().unwrap();
+    }
+
+    async fn admit(&mut self, step: Step, channel: &str) {
+        let company = &self.cluster.company;
+        let person = [&company.ann, &company.bob, &company.manager][self.any(3)].user_id();
+        let body = match step {
+            Step::LetIn => json!({ "add": [person] }),
+            _ => json!({ "remove": [person] }),
+        };
+        // Somebody may be in already, or out.
+        let reply = self.ceo().post(&format!("/api/channels/{channel}/members"), body).await;
+        assert!(reply.status.as_u16() < 500, "{}", reply.text);
+    }
+
+    /// Everybody comes back, and hears the last there is.
+    async fn come_to_rest(&mut self) -> Truth {
+        let truth = Truth::of(&self.cluster.database.app_config()).await;
+        for (id, _) in &self.clients {
+            self.sockets.come_back(id);
+        }
+        truth.settle().await;
+        // Everybody hears this one: it is the company's.
+        let last = json!({ "name": "the end", "kind": "public" });
+        self.ceo().post("/api/channels", last).await.expect(201);
+        truth.settle().await;
+        for (id, _) in &self.clients {
+            until(&format!("{id} to hear the end"), AT_REST_WITHIN, async || {
+                let heard = self.sockets.events(id).into_iter().rev();
+                let mut heard = heard.map(|event| event["data"]["name"].clone());
+                heard.any(|name| name == "the end").then_some(())
+            })
+            .await;
+        }
+        truth
+    }
+
+    async fn judge(&self, truth: &Truth) {
+        judge::assert_settled(self.cluster.database.db()).await;
+        let mut comings_back = 0;
+        for (id, person) in &self.clients {
+            let heard = self.sockets.heard(id);
+            comings_back += heard.iter().filter(|it| it.event == "ready").count() - 1;
+            let mut due = Held::new();
+            for (stream, since) in truth.follows(person.user_id()).await {
+                if let Some(channel) = stream.strip_prefix("channel:") {
+                    due.insert(stream.clone(), truth.messages_since(channel, since).await);
+                }
+            }
+            assert_eq!(held(id, &heard), due, "{id}");
+        }
+        assert!(comings_back > 0, "nobody had to come back");
+    }
+}
+
+/// What a client holds that does what it is told, and nothing else.
+fn held(id: &str, heard: &[Heard]) -> Held {
+    let (mut held, mut cursor) = (Held::new(), 0);
+    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for one in heard {
+        let Heard { event, payload, .. } = one;
+        if one.is_event() {
+            cursor = cursor.max(payload["position"].as_i64().unwrap());
+        }
+        match event.as_str() {
+            "ready" => {
+                let is_first = held.is_empty() && payload["recovered"] == false;
+                assert!(is_first || payload["recovered"] == true, "{id}: {payload}");
+                let mut told = BTreeMap::new();
+                for stream in payload["streams"].as_array().unwrap() {
+                    told.insert(of(&stream["stream"]), stream["from"].as_i64().unwrap());
+                }
+                held.retain(|stream, _| told.contains_key(stream));
+                for (stream, from) in told.into_iter().filter(|it| it.0.starts_with("channel:")) {
+                    let known = held.entry(stream).or_default();
+                    // It was left and joined again: what was known may be old.
+                    if from > cursor {
+                        known.clear();
+                    }
+                }
+                cursor = cursor.max(payload["position"].as_i64().unwrap());
+            }
+            "stream.joined" if of(&payload["stream"]).starts_with("channel:") => {
+                held.insert(of(&payload["stream"]), BTreeMap::new());
+            }
+            "stream.left" => drop(held.remove(&of(&payload["stream"]))),
+            "message.sent" | "message.edited" => {
+                let known = held.entry(of(&payload["stream"])).or_default();
+                let (message, text) = (of(&payload["data"]["id"]), of(&payload["data"]["content"]));
+                // An edit of something from before one came is not one's own.
+                if event == "message.sent" || known.contains_key(&message) {
+                    known.insert(message, text);
+                }
+            }
+            "message.deleted" => {
+                let known = held.entry(of(&payload["stream"])).or_default();
+                known.remove(&of(&payload["data"]["id"]));
+            }
+            _ => {}
+        }
+    }
+    held
+}
+
+async fn walk(seed: u64, steps: usize) {
+    let mut walk = Walk::begin(seed).await;
+    let planned: Vec<Step> = (0..steps).map(|_| step(&walk.random)).collect();
+    for (n, step) in planned.into_iter().enumerate() {
+        // However short, a walk meets each fault.
+        let step = match n {
+            15 => Step::Leave,
+            20 => Step::KillRedis,
+            30 => Step::EmptyRedis,
+            40 => Step::KillNode,
+            _ => step,
+        };
+        walk.take(step).await;
+    }
+    let truth = walk.come_to_rest().await;
+    eprintln!("walk {seed}: {:?}", walk.taken);
+    walk.judge(&truth).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_a_walk_leads_every_client_holds_what_a_fresh_read_shows() {
+    let named = process_environment().find(|(name, _)| name == "SAYSO_WALK");
+    if let Some(seed) = named.and_then(|(_, seed)| seed.parse().ok()) {
+        return walk(seed, LONG).await;
+    }
+    let (seeds, steps) = if is_full() { (1..=6, LONG) } else { (1..=1, SHORT) };
+    for seed in seeds {
+        walk(seed, steps).await;
+    }
+}

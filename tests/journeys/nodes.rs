@@ -1,0 +1,287 @@
+//! One company at two nodes: whoever is at one hears, sees and loses what
+//! happens at the other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use sayso_kernel::Timestamp;
+use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, judge, read, until};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::cluster::Cluster;
+use crate::company::open_channel;
+
+const SOON: Duration = Duration::from_secs(30);
+/// A socket that has to go is gone by then, on whichever node it is: one
+/// second, and what a machine with other things to do needs on top.
+const CLOSED_WITHIN: Duration = Duration::from_millis(2_000);
+
+async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
+    let connect = Connect { id, person, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await
+}
+
+async fn say(person: &Client, channel: &str, content: &str) {
+    let path = format!("/api/channels/{channel}/messages");
+    person.post(&path, json!({ "content": content })).await.expect(201);
+}
+
+/// From the write to the client, in milliseconds.
+fn lateness(heard: &Heard) -> Option<i64> {
+    let written: Timestamp = heard.payload["at"].as_str()?.parse().ok()?;
+    (heard.event == "message.sent").then(|| heard.at - written.as_millisecond())
+}
+
+fn heard_messages(sockets: &Sockets, id: &str) -> Vec<Value> {
+    let events = sockets.events(id).into_iter();
+    events.filter(|event| event["type"] == "message.sent").collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_at_two_nodes_hears_each_event_once_at_each_and_in_one_order() {
+    let cluster = Cluster::found().await;
+    let (ann, bob) = (&cluster.company.ann, &cluster.company.bob);
+    let channel = open_channel(&cluster.company.ceo, "board", &[ann, bob]).await;
+    let sockets = Sockets::start();
+    connect(&sockets, "here", ann).await;
+    connect(&sockets, "there", &cluster.there(ann)).await;
+
+    let writers = [bob.clone(), cluster.there(bob)].map(|bob| {
+        let channel = channel.clone();
+        tokio::spawn(async move {
+            for n in 0..30 {
+                say(&bob, &channel, &n.to_string()).await;
+            }
+        })
+    });
+    for writer in writers {
+        writer.await.unwrap();
+    }
+
+    for id in ["here", "there"] {
+        until("all of it", SOON, async || (heard_messages(&sockets, id).len() >= 60).then_some(()))
+            .await;
+    }
+    assert_eq!(heard_messages(&sockets, "here"), heard_messages(&sockets, "there"));
+    assert_eq!(heard_messages(&sockets, "here").len(), 60);
+    for id in ["here", "there"] {
+        let mut late: Vec<i64> = sockets.heard(id).iter().filter_map(lateness).collect();
+        late.sort_unstable();
+        let (half, most) = (late[late.len() / 2], late[late.len() * 99 / 100]);
+        eprintln!("{id}: written to heard p50 {half} ms, p99 {most} ms");
+    }
+    judge::assert_settled(cluster.database.db()).await;
+    let ready = cluster.company.ceo.get("/health/ready").await.expect(200);
+    assert_eq!((&ready["status"], &ready["checks"]["redis"]), (&json!("ready"), &json!("ok")));
+}
+
+/// How long after `done` the socket was closed.
+async fn closed_after(sockets: &Sockets, id: &str, done: Instant, code: &str) -> Duration {
+    let closed = sockets.until_heard(id, "session.closed").await;
+    let took = done.elapsed();
+    assert_eq!(closed.payload["code"], code, "{id}");
+    took
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_no_longer_be_there_is_gone_from_every_node() {
+    let cluster = Cluster::found().await;
+    let company = &cluster.company;
+    let sockets = Sockets::start();
+    for (name, person) in [("ann", &company.ann), ("bob", &company.bob), ("mona", &company.manager)]
+    {
+        connect(&sockets, &format!("{name} here"), person).await;
+        connect(&sockets, &format!("{name} there"), &cluster.there(person)).await;
+    }
+
+    company.ann.post("/api/auth/logout", json!({})).await.expect(204);
+    let done = Instant::now();
+    for id in ["ann here", "ann there"] {
+        let took = closed_after(&sockets, id, done, "auth.session_revoked").await;
+        eprintln!("revoked: {id} closed after {took:?}");
+        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+    }
+    let bob = format!("/api/users/{}/deactivate", company.bob.user_id());
+    cluster.there(&company.ceo).post(&bob, json!({})).await.expect(200);
+    let done = Instant::now();
+    for id in ["bob here", "bob there"] {
+        let closed = sockets.until_heard(id, "session.closed").await;
+        let took = done.elapsed();
+        eprintln!("deactivated: {id} closed after {took:?}");
+        assert_eq!(closed.payload["reconnect"], false, "{}", closed.payload);
+        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+    }
+    let mona = format!("/api/users/{}", company.manager.user_id());
+    let version = company.ceo.get(&mona).await.expect(200)["version"].clone();
+    company.ceo.put(&mona, json!({ "role": "staff", "version": version })).await.expect(200);
+    let done = Instant::now();
+    for id in ["mona here", "mona there"] {
+        let closed = sockets.until_heard(id, "session.closed").await;
+        let took = done.elapsed();
+        eprintln!("lowered: {id} closed after {took:?}");
+        assert_eq!(closed.payload["reconnect"], true, "{}", closed.payload);
+        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+    }
+    // Nothing they ask for is done at either node any more.
+    for person in [&company.ann, &cluster.there(&company.ann), &cluster.there(&company.bob)] {
+        assert_eq!(person.get("/api/auth/me").await.status.as_u16(), 401);
+    }
+    let channel = json!({ "name": "mine", "kind": "private" });
+    for person in [&company.manager, &cluster.there(&company.manager)] {
+        person.post("/api/channels", channel.clone()).await.expect(403);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_removed_hears_nothing_after_it_at_any_node() {
+    let cluster = Cluster::found().await;
+    let (ceo, ann) = (&cluster.company.ceo, &cluster.company.ann);
+    let channel = open_channel(ceo, "board", &[ann]).await;
+    let sockets = Sockets::start();
+    connect(&sockets, "here", ann).await;
+    connect(&sockets, "there", &cluster.there(ann)).await;
+    say(ceo, &channel, "for you").await;
+
+    let members = format!("/api/channels/{channel}/members");
+    let remove = json!({ "remove": [ann.user_id()] });
+    cluster.there(ceo).post(&members, remove).await.expect(200);
+    let done = Instant::now();
+    for n in 0..20 {
+        let speaker = if n % 2 == 0 { ceo.clone() } else { cluster.there(ceo) };
+        say(&speaker, &channel, "not").await;
+    }
+    for id in ["here", "there"] {
+        sockets.until_heard(id, "stream.left").await;
+        assert!(done.elapsed() < CLOSED_WITHIN + Duration::from_secs(5));
+        // Something later on another stream: what was to come has come.
+        let before = sockets.last_position(id);
+        let name = json!({ "name": format!("after {id}"), "kind": "public" });
+        ceo.post("/api/channels", name).await.expect(201);
+        until("a later event", SOON, async || (sockets.last_position(id) > before).then_some(()))
+            .await;
+        let heard = heard_messages(&sockets, id);
+        assert_eq!(heard.len(), 1, "{id}: {heard:?}");
+        assert_eq!(heard[0]["data"]["content"], "for you");
+    }
+}
+
+/// The last that a socket heard of how a person can be reached.
+fn status(sockets: &Sockets, id: &str, person: &Client) -> Option<String> {
+    let heard = sockets.heard(id);
+    let changed = heard.iter().filter(|heard| heard.event == "presence.changed");
+    let mut mine = changed.filter(|heard| heard.payload["userId"] == person.user_id());
+    mine.next_back().and_then(|heard| heard.payload["status"].as_str().map(str::to_owned))
+}
+
+async fn until_status(sockets: &Sockets, id: &str, person: &Client, wanted: &str) -> Duration {
+    let started = Instant::now();
+    until(&format!("{id} to hear {wanted}"), SOON, async || {
+        (status(sockets, id, person).as_deref() == Some(wanted)).then_some(())
+    })
+    .await;
+    started.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_ghost() {
+    let mut cluster = Cluster::found().await;
+    let (ceo, ann, bob) = {
+        let company = &cluster.company;
+        (company.ceo.clone(), company.ann.clone(), company.bob.clone())
+    };
+    let channel = open_channel(&ceo, "board", &[&ann, &bob]).await;
+    let sockets = Sockets::start();
+    connect(&sockets, "ceo", &ceo).await;
+
+    connect(&sockets, "ann there", &cluster.there(&ann)).await;
+    until_status(&sockets, "ceo", &ann, "online").await;
+    connect(&sockets, "bob there", &cluster.there(&bob)).await;
+    connect(&sockets, "bob here", &bob).await;
+    until_status(&sockets, "ceo", &bob, "online").await;
+    sockets.emit("ann there", "presence.set", &json!({ "status": "busy" })).await;
+    until_status(&sockets, "ceo", &ann, "busy").await;
+    sockets.emit("ann there", "typing.start", &json!({ "channelId": channel })).await;
+    let typing = sockets.until_heard("ceo", "typing.started").await;
+    assert_eq!(typing.payload["userId"], ann.user_id());
+    let seen = ceo.get(&format!("/api/users/{}", ann.user_id())).await.expect(200);
+    assert_eq!(seen["presence"], "busy");
+
+    cluster.second.kill9();
+    let took = until_status(&sockets, "ceo", &ann, "offline").await;
+    eprintln!("the people of a killed node were offline after {took:?}");
+
+    assert!(took < Duration::from_secs(25), "{took:?}");
+    assert_eq!(status(&sockets, "ceo", &bob).as_deref(), Some("online"), "a device is here");
+    let seen = ceo.get(&format!("/api/users/{}", ann.user_id())).await.expect(200);
+    assert_eq!(seen["presence"], "offline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_writes_at_two_nodes_get_what_one_person_may_take() {
+    let limits = |setup: ProcessSetup| {
+        setup
+            .env("SAYSO_LIMITS__ENABLED", "true")
+            .env("SAYSO_LIMITS__WRITE_PER_MINUTE", "100")
+            .env("SAYSO_REDIS__TIMEOUT_MS", "5000")
+    };
+    let mut cluster = Cluster::with(limits, |setup, _| setup).await;
+    let ann = cluster.company.ann.clone();
+    let channel = open_channel(&cluster.company.ceo, "board", &[&ann]).await;
+    let path = format!("/api/channels/{channel}/messages");
+    // More at once and the database has no connections left for some of them.
+    let at_once = Arc::new(Semaphore::new(16));
+    let send = |turn: usize, cluster: &Cluster| {
+        let person = if turn.is_multiple_of(2) { ann.clone() } else { cluster.there(&ann) };
+        let body = json!({ "content": turn.to_string() });
+        let request = person.request(Method::POST, &path).json(&body);
+        let at_once = Arc::clone(&at_once);
+        async move {
+            let _place = at_once.acquire().await.unwrap();
+            read(request).await.unwrap()
+        }
+    };
+
+    let started = Instant::now();
+    let replies: JoinSet<_> = (0..200).map(|turn| send(turn, &cluster)).collect();
+    let replies = replies.join_all().await;
+    let took = started.elapsed();
+
+    let granted = replies.iter().filter(|reply| reply.status.as_u16() == 201).count();
+    let refused = replies.iter().filter(|reply| reply.status.as_u16() == 429).count();
+    // On a machine with much else to do the database may have no time for some.
+    let away = replies.iter().filter(|reply| reply.status.as_u16() == 503).count();
+    // One comes back every 600 ms.
+    let back = usize::try_from(took.as_millis() / 600).unwrap();
+    eprintln!("{granted} of 200 granted, {refused} refused, {away} put off in {took:?}");
+    assert_eq!(granted + refused + away, 200);
+    assert!((100 - away..=100 + back).contains(&granted), "{granted} granted in {took:?}");
+    for reply in replies.iter().filter(|reply| reply.status.as_u16() == 429) {
+        assert!(reply.header("retry-after").is_some());
+        assert_eq!(reply.header("ratelimit-policy"), Some("\"write\";q=100;w=60"));
+    }
+    // A socket is no way around it.
+    let sockets = Sockets::start();
+    connect(&sockets, "ann", &ann).await;
+    let mut refusal = Value::Null;
+    for n in 0..20 {
+        let message = json!({ "channelId": channel, "content": n.to_string() });
+        refusal = sockets.emit("ann", "message.send", &message).await;
+        if refusal["ok"] == false {
+            break;
+        }
+    }
+    assert_eq!(refusal["error"]["code"], "limits.too_many", "{refusal}");
+
+    // Without Redis each node counts for itself, and nobody is shut out.
+    cluster.redis.kill9();
+    let there = cluster.there(&ann);
+    until("the second node to do without", SOON, async || {
+        let ready = there.get("/health/ready").await.expect(200);
+        (ready["status"] == "degraded").then_some(())
+    })
+    .await;
+    there.post(&path, json!({ "content": "alone" })).await.expect(201);
+}
