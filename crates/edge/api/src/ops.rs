@@ -133,8 +133,7 @@ async fn health_ready(State(ops): State<OpsState>, asker: Asker) -> Response {
         "ready"
     };
     let database = if is_up { "ok" } else { "down" };
-    let checks =
-        (ops.is_open || asker.is_operator).then_some(Checks { database, redis, position });
+    let checks = (ops.is_open || asker.is_operator).then_some(Checks { database, redis, position });
     let is_wanted = matches!(status, "ready" | "degraded");
     let code = if is_wanted { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, axum::Json(Ready { status, checks })).into_response()
