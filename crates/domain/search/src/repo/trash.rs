@@ -15,7 +15,8 @@ use crate::trash::{Purged, TrashKind, Trashed};
 /// allows. `$2` names the kinds, `$3` says whether the caller is the CEO, `$4`
 /// since when things are kept, `$5` and `$6` where the page begins, `$7` how
 /// many. What stood in a channel that is itself in the trash comes back with
-/// it, not alone.
+/// it, not alone. Messages are walked from the last deleted one on: there is an
+/// index of a channel's messages that would lead through all of them.
 const LIST: Sql = Sql::new(
     "trash.list",
     "WITH RECURSIVE reports AS (
@@ -57,12 +58,14 @@ const LIST: Sql = Sql::new(
             AND ($5 IS NULL OR (k.deleted_at, k.id) < ($5, $6))
           ORDER BY k.deleted_at DESC, k.id DESC LIMIT $7)
          UNION ALL
-         (SELECT 'message', m.id, left(m.content, 120), m.deleted_at, NULL FROM messages m
+         (SELECT 'message', m.id, left(m.content, 120), m.deleted_at, NULL FROM (
+              SELECT id, content, deleted_at, deleted_by, channel_id, sender_id FROM messages
+              WHERE 'message' = ANY ($2) AND deleted_at > $4
+                AND ($5 IS NULL OR (deleted_at, id) < ($5, $6))
+              ORDER BY deleted_at DESC, id DESC OFFSET 0) m
           JOIN mine ON mine.channel_id = m.channel_id
           JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
-          WHERE 'message' = ANY ($2) AND m.deleted_at > $4
-            AND (mine.runs OR (m.sender_id = $1 AND coalesce(m.deleted_by, $1) = $1))
-            AND ($5 IS NULL OR (m.deleted_at, m.id) < ($5, $6))
+          WHERE mine.runs OR (m.sender_id = $1 AND coalesce(m.deleted_by, $1) = $1)
           ORDER BY m.deleted_at DESC, m.id DESC LIMIT $7)
          UNION ALL
          (SELECT 'channel', c.id, coalesce(c.name, ''), c.deleted_at, NULL FROM channels c
