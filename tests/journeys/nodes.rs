@@ -15,9 +15,10 @@ use crate::cluster::Cluster;
 use crate::company::open_channel;
 
 const SOON: Duration = Duration::from_secs(30);
-/// A socket that has to go is gone by then, on whichever node it is: one
-/// second, and what a machine with other things to do needs on top.
-const CLOSED_WITHIN: Duration = Duration::from_millis(2_000);
+/// A socket that has to go is gone by then, on whichever node it is,
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+/// and so many times what an event takes to both nodes on this machine.
+const BUSY: u32 = 5;
 
 async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
     let connect = Connect { id, person, transports: &["websocket"], resume: None };
@@ -78,6 +79,19 @@ async fn a_person_at_two_nodes_hears_each_event_once_at_each_and_in_one_order() 
     assert_eq!((&ready["status"], &ready["checks"]["redis"]), (&json!("ready"), &json!("ok")));
 }
 
+/// In which time a socket is gone here: measured by an event that goes to
+/// both nodes.
+async fn closed_within(cluster: &Cluster, sockets: &Sockets, ids: [&str; 2]) -> Duration {
+    let before = ids.map(|id| sockets.last_position(id));
+    let name = json!({ "name": "how long it takes", "kind": "public" });
+    cluster.company.ceo.post("/api/channels", name).await.expect(201);
+    let started = Instant::now();
+    for (id, before) in ids.into_iter().zip(before) {
+        until("the event", SOON, async || (sockets.last_position(id) > before).then_some(())).await;
+    }
+    CLOSED_WITHIN + started.elapsed() * BUSY
+}
+
 /// How long after `done` the socket was closed.
 async fn closed_after(sockets: &Sockets, id: &str, done: Instant, code: &str) -> Duration {
     let closed = sockets.until_heard(id, "session.closed").await;
@@ -97,12 +111,13 @@ async fn whoever_may_no_longer_be_there_is_gone_from_every_node() {
         connect(&sockets, &format!("{name} there"), &cluster.there(person)).await;
     }
 
+    let within = closed_within(&cluster, &sockets, ["ann here", "ann there"]).await;
     company.ann.post("/api/auth/logout", json!({})).await.expect(204);
     let done = Instant::now();
     for id in ["ann here", "ann there"] {
         let took = closed_after(&sockets, id, done, "auth.session_revoked").await;
         eprintln!("revoked: {id} closed after {took:?}");
-        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+        assert!(took < within, "{id}: {took:?} of {within:?}");
     }
     let bob = format!("/api/users/{}/deactivate", company.bob.user_id());
     cluster.there(&company.ceo).post(&bob, json!({})).await.expect(200);
@@ -112,7 +127,7 @@ async fn whoever_may_no_longer_be_there_is_gone_from_every_node() {
         let took = done.elapsed();
         eprintln!("deactivated: {id} closed after {took:?}");
         assert_eq!(closed.payload["reconnect"], false, "{}", closed.payload);
-        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+        assert!(took < within, "{id}: {took:?} of {within:?}");
     }
     let mona = format!("/api/users/{}", company.manager.user_id());
     let version = company.ceo.get(&mona).await.expect(200)["version"].clone();
@@ -123,7 +138,7 @@ async fn whoever_may_no_longer_be_there_is_gone_from_every_node() {
         let took = done.elapsed();
         eprintln!("lowered: {id} closed after {took:?}");
         assert_eq!(closed.payload["reconnect"], true, "{}", closed.payload);
-        assert!(took < CLOSED_WITHIN, "{id}: {took:?}");
+        assert!(took < within, "{id}: {took:?} of {within:?}");
     }
     // Nothing they ask for is done at either node any more.
     for person in [&company.ann, &cluster.there(&company.ann), &cluster.there(&company.bob)] {
@@ -148,14 +163,12 @@ async fn whoever_was_removed_hears_nothing_after_it_at_any_node() {
     let members = format!("/api/channels/{channel}/members");
     let remove = json!({ "remove": [ann.user_id()] });
     cluster.there(ceo).post(&members, remove).await.expect(200);
-    let done = Instant::now();
     for n in 0..20 {
         let speaker = if n % 2 == 0 { ceo.clone() } else { cluster.there(ceo) };
         say(&speaker, &channel, "not").await;
     }
     for id in ["here", "there"] {
         sockets.until_heard(id, "stream.left").await;
-        assert!(done.elapsed() < CLOSED_WITHIN + Duration::from_secs(5));
         // Something later on another stream: what was to come has come.
         let before = sockets.last_position(id);
         let name = json!({ "name": format!("after {id}"), "kind": "public" });

@@ -108,9 +108,9 @@ impl Two {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_node_numbers_the_other_hears_by_the_bus_and_knows_that_it_is_all() {
     let two = Two::on(&TestRedis::shared_url(), NEVER).await;
-    let started = Instant::now();
 
     two.write(0, 40).await;
+    let started = Instant::now();
 
     two.until_heard(40).await;
     // Neither looks by itself sooner than this.
