@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sayso_testkit::{Client, Connect, ProcessSetup, Schemas, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
-use crate::company::{Company, hire, open_channel};
+use crate::company::{Company, PASSWORD, hire, open_channel};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -29,14 +29,17 @@ async fn delete_and_restore(who: &Client, path: &str) {
 
 async fn people(company: &Company) {
     let ceo = &company.ceo;
-    let dora = hire(ceo, "Dora", "staff").await.user_id().to_owned();
+    let dora = hire(ceo, "Dora", "staff").await;
+    let moved = json!({ "password": PASSWORD, "email": "dora.b@example.com" });
+    dora.post("/api/auth/email", moved).await.expect(200);
+    let dora = dora.user_id();
     let path = format!("/api/users/{dora}");
     edit(ceo, &path, json!({ "name": "Dora B." })).await;
     ceo.post(&format!("{path}/deactivate"), json!({})).await.expect(200);
     ceo.post(&format!("{path}/reactivate"), json!({})).await.expect(200);
     delete_and_restore(ceo, &path).await;
     ceo.delete(&path).await.expect(204);
-    company.server.run(&["user", "erase", &dora, "--yes"], "").await;
+    company.server.run(&["user", "erase", dora, "--yes"], "").await;
 }
 
 async fn channels(company: &Company) {
@@ -87,7 +90,7 @@ async fn tasks(company: &Company) {
     let comment = ann.post(&format!("{path}/comments"), said).await.expect(201);
     let comment = format!("{path}/comments/{}", id(&comment));
     edit(ann, &comment, json!({ "content": "How large, really?" })).await;
-    ann.delete(&comment).await.expect(204);
+    delete_and_restore(ann, &comment).await;
     delete_and_restore(ceo, &path).await;
     until("Ann to be told of it", SOON, async || {
         let told = ann.get("/api/notifications").await.expect(200);

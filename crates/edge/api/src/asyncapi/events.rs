@@ -41,6 +41,7 @@ fn of_people() -> Vec<EventShown> {
         with::<Data>(&users::CREATED),
         with::<Data>(&users::UPDATED).changing::<Fields<'_>>(),
         with::<Data>(&users::DEACTIVATED).changing::<Fields<'_>>(),
+        with::<Data>(&users::EMAIL_CHANGED).changing::<Fields<'_>>(),
         with::<Gone>(&users::DELETED),
         with::<Data>(&users::RESTORED),
         with::<Gone>(&users::ERASED),
@@ -92,6 +93,7 @@ fn of_tasks() -> Vec<EventShown> {
         with::<CommentView>(&tasks::COMMENTED),
         with::<CommentView>(&tasks::COMMENT_EDITED),
         with::<tasks::DeletedComment>(&tasks::COMMENT_DELETED),
+        with::<CommentView>(&tasks::COMMENT_RESTORED),
     ]
 }
 
