@@ -1,8 +1,13 @@
 //! Two nodes of one company: one PostgreSQL, one Redis, two processes.
 
-use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestRedis};
+use std::time::Duration;
 
+use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestRedis, until};
+
+use crate::clients::metric;
 use crate::company::Company;
+
+const SOON: Duration = Duration::from_secs(30);
 
 /// The company at its first node, and the second.
 pub struct Cluster {
@@ -43,7 +48,16 @@ impl Cluster {
         let setup = || both(ProcessSetup::on(&database).on_redis(&redis.url(), "sayso"));
         let company = Company::found(setup()).await;
         let second = Process::start(only_second(setup(), &redis)).await;
-        Self { company, second, redis, database }
+        let cluster = Self { company, second, redis, database };
+        let ceo = &cluster.company.ceo;
+        // What is volatile is heard now or never.
+        for node in [ceo, &cluster.there(ceo)] {
+            until("a node to hear the other", SOON, async || {
+                (metric(node, "sayso_bus_listening ").await == 1.0).then_some(())
+            })
+            .await;
+        }
+        cluster
     }
 
     /// A person at the second node.

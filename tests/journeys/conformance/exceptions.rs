@@ -9,6 +9,7 @@ pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "who founds the company is nobody until they are answered: the address needs the token of \
          the answer",
     ),
+    ("list_audit", "a write leaves a fact and a read none", "whoever reads the audit stands in it"),
     (
         "get_metrics",
         "asks for a token",
