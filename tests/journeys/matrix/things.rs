@@ -28,7 +28,7 @@ const SCOPES: [&str; 9] = [
     "socket",
 ];
 /// Names that bring another one with them: what they lie in.
-const FIRST: [&str; 2] = ["comment", "message"];
+const FIRST: [&str; 3] = ["comment", "gone_comment", "message"];
 
 /// What the names in braces stand for, in one call.
 pub type Made = HashMap<String, String>;
@@ -130,7 +130,9 @@ impl World {
             "person" | "invited" | "away" | "gone_person" => self.of_people(name).await,
             "category" | "gone_category" => self.category(name).await,
             "notification" => self.notification().await,
-            _ if name.ends_with("task") || name == "comment" => self.of_work(name, made).await,
+            _ if ["task", "comment"].iter().any(|kind| name.ends_with(kind)) => {
+                self.of_work(name, made).await
+            }
             _ => self.of_talk(name, made).await,
         }
     }
@@ -252,11 +254,15 @@ impl World {
         let task = text(&by.post("/api/tasks", body).await.expect(201)["id"]);
         let path = format!("/api/tasks/{task}");
         match name {
-            "comment" => {
+            "comment" | "gone_comment" => {
                 let path = format!("{path}/comments");
                 let said = ann.post(&path, json!({ "content": "so" })).await.expect(201);
+                let comment = text(&said["id"]);
+                if name == "gone_comment" {
+                    ann.delete(&format!("{path}/{comment}")).await.expect(204);
+                }
                 made.insert("task".to_owned(), task);
-                return text(&said["id"]);
+                return comment;
             }
             "gone_task" => drop(by.delete(&path).await.expect(204)),
             _ => {}

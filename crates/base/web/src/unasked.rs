@@ -3,9 +3,10 @@
 //! A route that takes a query says which parameters ([`crate::Params`]), and
 //! those that it does not know are refused. A route that takes none says
 //! nothing; here it is read from the document that it takes none, so that a
-//! filter which is not there is not passed over quietly.
+//! filter which is not there is not passed over quietly. Who has no business
+//! there is told that first.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -13,20 +14,22 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::{OpenApi, RefOr, SecurityRequirement};
 
+use crate::identity::Identity;
 use crate::params::{self, NoQuery};
 use crate::problem::Problem;
 
-/// The routes that take no query, by method and path.
+/// The routes that take no query, by method and path, and whether each is open
+/// to whoever has no token.
 #[derive(Clone, Debug, Default)]
-pub struct Unasked(Arc<HashSet<(Method, String)>>);
+pub struct Unasked(Arc<HashMap<(Method, String), bool>>);
 
 impl Unasked {
     /// Those of a document.
     #[must_use]
     pub fn of(document: &OpenApi) -> Self {
-        let mut routes = HashSet::new();
+        let mut routes = HashMap::new();
         for (path, item) in &document.paths.paths {
             let operations = [
                 (Method::GET, &item.get),
@@ -36,19 +39,26 @@ impl Unasked {
                 (Method::DELETE, &item.delete),
             ];
             for (method, operation) in operations {
-                if operation.as_ref().is_some_and(|operation| !takes_query(operation)) {
-                    routes.insert((method, path.clone()));
+                if let Some(operation) = operation.as_ref().filter(|it| !takes_query(it)) {
+                    routes.insert((method, path.clone()), is_open(operation));
                 }
             }
         }
         Self(Arc::new(routes))
     }
 
+    /// Whether it is said of this request here that it asks what nobody answers.
     fn holds(&self, request: &Request) -> bool {
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        let path = request.extensions().get::<MatchedPath>();
-        path.is_some_and(|path| self.0.contains(&(method.clone(), path.as_str().to_owned())))
+        let Some(path) = request.extensions().get::<MatchedPath>() else { return false };
+        let is_open = self.0.get(&(method.clone(), path.as_str().to_owned()));
+        let is_known = matches!(request.extensions().get(), Some(Identity::Known(_)));
+        is_open.is_some_and(|is_open| *is_open || is_known)
     }
+}
+
+fn is_open(operation: &Operation) -> bool {
+    operation.security.iter().flatten().any(|it| *it == SecurityRequirement::default())
 }
 
 fn takes_query(operation: &Operation) -> bool {

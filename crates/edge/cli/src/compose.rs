@@ -97,6 +97,8 @@ async fn start_on(
     clock: Clock,
     random: Random,
 ) -> Result<(AuthState, Parts)> {
+    // Before the first thing is counted.
+    let metrics = MetricsText::install();
     let db = storage.open(settings).await?;
     let root = settings.root_key(&random)?;
     let hub = Hub::new(settings.realtime.ring_len);
@@ -119,7 +121,6 @@ async fn start_on(
     background.spawn(async move { sockets.run(stop).await });
     let AppState { db, hub, clock, random, .. } = app.clone();
     background.spawn(Worker::new(&db, hub, clock, random).run(stop_background.clone()));
-    let metrics = MetricsText::install();
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
     let hours = Duration::from_secs(settings.events.retention_hours * 3600);
     let retention = Retention::new(storage.owner.clone(), hours, app.clock.clone());

@@ -35,7 +35,7 @@ fn quotas() -> Quotas {
 /// The limiter of a node.
 async fn node(url: &str, prefix: &str) -> (Limiter, Redis) {
     let limits = RedisLimits { timeout: Duration::from_secs(2), prefix: prefix.to_owned() };
-    let redis = Redis::new(url, limits).unwrap();
+    let redis = Redis::new(url, limits).expect("a URL of Redis");
     tokio::spawn(redis.clone().keep(CancellationToken::new()));
     until("Redis", SOON, async || redis.is_up().then_some(())).await;
     (Limiter::on(quotas(), Some(redis.clone())), redis)

@@ -3,7 +3,7 @@
 //! A statement is planned once, for whatever it is asked. So which index it is
 //! to use is decided here: by the filter that leaves the fewest tasks, which
 //! are then sorted, or in the order of the list, passing over what does not
-//! fit ([`walk`](super::walk)), where no filter leaves few.
+//! fit ([`super::walk`]), where no filter leaves few.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
