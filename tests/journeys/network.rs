@@ -205,7 +205,11 @@ async fn a_token_in_an_address_opens_nothing() {
         let sid = opened.text.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let path = format!("{path}&sid={}", sid.unwrap());
         read(nobody.request(Method::POST, &path).body("40")).await.unwrap();
-        let told = nobody.get(&path).await;
-        assert!(told.text.contains("auth.token_missing"), "{name}: {}", told.text);
+        let mut told = nobody.get(&path).await.text;
+        if told == "2" {
+            // A ping may come before the answer.
+            told = nobody.get(&path).await.text;
+        }
+        assert!(told.contains("auth.token_missing"), "{name}: {told}");
     }
 }
