@@ -58,6 +58,26 @@ macro_rules! fits {
     };
 }
 
+/// What comes after the place at which the page begins, in the order of the list.
+macro_rules! from_place {
+    ($key:literal, $type:literal, $order:literal, $compare:literal) => {
+        concat!(
+            "(",
+            $key,
+            ", t.id) ",
+            $compare,
+            " ($14::text::",
+            $type,
+            ", $15::uuid) ORDER BY ",
+            $key,
+            " ",
+            $order,
+            ", t.id ",
+            $order
+        )
+    };
+}
+
 /// The tasks that one filter leaves, sorted. The order's key is also answered
 /// as text, for the cursor, which is always there: the first page begins before
 /// everything.
@@ -82,18 +102,8 @@ macro_rules! sorted {
                 // Keeps the order of the list from choosing another index.
                 " OFFSET 0) t WHERE CASE WHEN ",
                 fits!(),
-                " THEN true END AND (",
-                $key,
-                ", t.id) ",
-                $compare,
-                " ($14::text::",
-                $type,
-                ", $15::uuid) ORDER BY ",
-                $key,
-                " ",
-                $order,
-                ", t.id ",
-                $order,
+                " THEN true END AND ",
+                from_place!($key, $type, $order, $compare),
                 " LIMIT 101) page LIMIT $16"
             ),
         )
@@ -164,7 +174,7 @@ macro_rules! both {
     };
 }
 
-pub(super) use {both, fits, orders};
+pub(super) use {both, fits, from_place, orders};
 
 /// In the order of [`SortKey`], ascending and descending.
 pub(super) type Orders = [[&'static Sql; 2]; 5];

@@ -7,7 +7,7 @@
 use sayso_db::{DbError, Queries, Sql};
 use sayso_kernel::matcher::Way;
 
-use super::list::fits;
+use super::list::{fits, from_place};
 use super::{columns, in_sight, reports};
 use crate::filter::{Sort, SortKey};
 
@@ -54,18 +54,8 @@ macro_rules! search {
                 $key,
                 ")::text FROM ",
                 $of,
-                " t WHERE (",
-                $key,
-                ", t.id) ",
-                $compare,
-                " ($14::text::",
-                $type,
-                ", $15::uuid) ORDER BY ",
-                $key,
-                " ",
-                $order,
-                ", t.id ",
-                $order,
+                " t WHERE ",
+                from_place!($key, $type, $order, $compare),
                 " LIMIT $16"
             ),
         )

@@ -10,7 +10,7 @@ use postgres_types::ToSql;
 use sayso_db::{DbError, Queries, Sql};
 use sayso_kernel::page;
 
-use super::list::{Listed, Orders, Place, fits, orders, place_of};
+use super::list::{Listed, Orders, Place, fits, from_place, orders, place_of};
 use super::{columns, in_sight, reports, task};
 use crate::filter::{Sort, TaskFilter};
 
@@ -34,18 +34,8 @@ macro_rules! stride {
                 $key,
                 " AS order_key FROM tasks t WHERE t.deleted_at IS NULL",
                 $filter,
-                " AND (",
-                $key,
-                ", t.id) ",
-                $compare,
-                " ($14::text::",
-                $type,
-                ", $15::uuid) ORDER BY ",
-                $key,
-                " ",
-                $order,
-                ", t.id ",
-                $order,
+                " AND ",
+                from_place!($key, $type, $order, $compare),
                 " LIMIT 5000) t
                  WHERE ",
                 fits!(),
