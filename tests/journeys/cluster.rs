@@ -6,6 +6,7 @@ use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestRedis, unti
 
 use crate::clients::metric;
 use crate::company::Company;
+use crate::truth::Truth;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -58,6 +59,21 @@ impl Cluster {
             .await;
         }
         cluster
+    }
+
+    /// Waits until both nodes have applied everything that was committed.
+    pub async fn settle(&self) {
+        let ceo = &self.company.ceo;
+        let head = Truth::of(&self.database.app_config()).await.mark().await;
+        for node in [ceo, &self.there(ceo)] {
+            until("a node to know all", SOON, async || {
+                let ready = node.get("/health/ready").await;
+                let position = ready.body["checks"]["position"].as_str()?;
+                let applied: i64 = position.split_once(':')?.1.parse().ok()?;
+                (applied >= head).then_some(())
+            })
+            .await;
+        }
     }
 
     /// A person at the second node.

@@ -199,7 +199,6 @@ async fn until_status(sockets: &Sockets, id: &str, person: &Client, wanted: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "on a quick machine a socket sometimes misses that somebody came in at the other node"]
 async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_ghost() {
     let mut cluster = Cluster::found().await;
     let (ceo, ann, bob) = {
@@ -207,6 +206,8 @@ async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_gh
         (company.ceo.clone(), company.ann.clone(), company.bob.clone())
     };
     let channel = open_channel(&ceo, "board", &[&ann, &bob]).await;
+    // Whoever comes in is told of to those who share a channel by then.
+    cluster.settle().await;
     let sockets = Sockets::start();
     connect(&sockets, "ceo", &ceo).await;
 
