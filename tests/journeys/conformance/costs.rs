@@ -15,7 +15,7 @@ const LIST_MAX: u64 = 1;
 const LIST_OF_MAX: u64 = 2;
 /// Lists that need more than one statement, and why.
 const LISTS: &[(&str, &str)] = &[
-    ("list_tasks", "how common the filter is decides whether to walk or to sort"),
+    ("list_tasks", "a page that is not full asks where the walk is to go on"),
     ("list_audit", "whoever reads the audit stands in it"),
     ("list_events", "which streams are followed from where is asked first"),
     ("list_channel_members", "whether the channel is seen is asked first"),
