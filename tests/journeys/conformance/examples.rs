@@ -95,6 +95,8 @@ impl Names {
             }
             Value::String(text) => self.text(name, text).into(),
             Value::Number(number) => self.number(name, number),
+            // Written once a minute: whether it is there yet is chance.
+            Value::Null if name == "lastActiveAt" => TIME.into(),
             other => other.clone(),
         }
     }
