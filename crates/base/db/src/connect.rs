@@ -242,11 +242,14 @@ impl Db {
 
 /// Timeouts travel in the start-up packet, so that no connection is ever
 /// without them and no statement is spent on them. So does the likeness at which
-/// the beginning of a word is found: two letters of two and an end are 2/3.
+/// the beginning of a word is found: two letters of two and an end are 2/3. And
+/// nothing is compiled (`jit`, on by default): where PostgreSQL thinks that a
+/// short statement is dear it compiled it anew each time, for a hundred times
+/// what running it took.
 fn with_timeouts(mut config: Config, limits: &DbLimits, statement: Duration) -> Config {
     let set = format!(
         "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} \
-         -c synchronous_commit=on -c timezone=UTC -c search_path=public \
+         -c synchronous_commit=on -c jit=off -c timezone=UTC -c search_path=public \
          -c pg_trgm.word_similarity_threshold=0.6",
         statement.as_millis(),
         limits.lock_timeout.as_millis(),

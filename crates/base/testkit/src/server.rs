@@ -19,8 +19,15 @@ pub(crate) const APP: &str = "sayso_app";
 /// Held by whoever prepares the roles and the template.
 const LOCK: &str = "SELECT pg_advisory_lock(7240115399)";
 
+/// Held by whoever drops what ended tests have left.
+const TRY_SWEEP_LOCK: &str = "SELECT pg_try_advisory_lock(7240115398)";
+
 /// As many databases of ended tests may lie on a server (12 MB each).
 const LEFT_AT_MOST: usize = 200;
+
+/// One process drops as many of them at the most: on a busy disk each takes a
+/// second, and the first test of the process waits for it.
+const SWEPT_AT_ONCE: usize = 20;
 
 /// A server on which the template is ready.
 #[derive(Clone, Debug)]
@@ -47,9 +54,9 @@ async fn prepare() -> Server {
     };
     let admin = Config::from_str(&url).expect("SAYSO_TEST_DATABASE_URL is a PostgreSQL URL");
     let server = Server { admin, template: template_name() };
+    sweep(&connect(&server.admin).await).await;
     let client = connect(&server.admin).await;
     run(&client, LOCK).await;
-    sweep(&client).await;
     if !server.has_template(&client).await {
         server.make_template(&client).await;
     }
@@ -62,12 +69,16 @@ fn template_name() -> String {
     format!("sayso_template_{}", &hex::encode(&sha256(&texts))[..12])
 }
 
-/// Drops the databases of tests that ended, once there are many of them.
+/// Drops some of the databases of tests that ended, once there are many of them.
 ///
 /// A test does not drop its own: for every drop PostgreSQL writes out and syncs
 /// the pages of all other databases, which took longer than most tests. One
-/// after the other and nothing in between they cost next to nothing.
+/// after the other and little in between they cost next to nothing.
 async fn sweep(client: &Client) {
+    let row = client.query_one(TRY_SWEEP_LOCK, &[]).await.expect("a lock can be tried");
+    if !row.get::<_, bool>(0) {
+        return;
+    }
     let rows = client
         .query("SELECT datname FROM pg_database WHERE datname LIKE 'sayso\\_test\\_%'", &[])
         .await
@@ -75,8 +86,8 @@ async fn sweep(client: &Client) {
     let names = rows.iter().map(|row| row.get::<_, String>(0));
     let left: Vec<String> = names.filter(|name| maker(name).is_some_and(is_gone)).collect();
     if left.len() > LEFT_AT_MOST {
-        for name in left {
-            drop_database(client, &name).await;
+        for name in left.iter().take(SWEPT_AT_ONCE) {
+            drop_database(client, name).await;
         }
     }
 }

@@ -85,18 +85,26 @@ const FIND_DIRECT: Sql = Sql::new(
     concat!("SELECT ", columns!(), " FROM channels c WHERE c.direct_key = $1"),
 );
 
-const LOOKUP: Sql = Sql::new(
-    "channels.lookup",
-    concat!(
-        "SELECT ",
-        columns!(),
-        ", ",
-        reading_columns!(),
-        " FROM channels c
-         LEFT JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $1
-         WHERE c.id = $2 AND c.deleted_at IS NULL"
-    ),
-);
+/// What the channels that `$which` names by `$2` are to the reader `$1`.
+macro_rules! lookup {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", ",
+            reading_columns!(),
+            " FROM channels c
+             LEFT JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $1
+             WHERE c.id ",
+            $which,
+            " AND c.deleted_at IS NULL"
+        )
+    };
+}
+
+const LOOKUP: Sql = Sql::new("channels.lookup", lookup!("= $2"));
+
+const LOOKUP_ALL: Sql = Sql::new("channels.lookup_all", lookup!("= ANY($2)"));
 
 const LOCK: Sql = Sql::new(
     "channels.lock",
@@ -155,8 +163,17 @@ const RECOUNT: Sql = Sql::new(
 /// the real schema.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    let mut all =
-        vec![&INSERT, &FIND_DIRECT, &LOOKUP, &LOCK, &LOCK_DELETED, &UPDATE, &SET_DELETED, &RECOUNT];
+    let mut all = vec![
+        &INSERT,
+        &FIND_DIRECT,
+        &LOOKUP,
+        &LOOKUP_ALL,
+        &LOCK,
+        &LOCK_DELETED,
+        &UPDATE,
+        &SET_DELETED,
+        &RECOUNT,
+    ];
     all.extend_from_slice(member::ALL);
     all.extend(list::all());
     all.extend_from_slice(category::ALL);
@@ -205,6 +222,16 @@ pub async fn lookup(
 ) -> Result<Option<(Channel, Reading)>, DbError> {
     let row = db.row(&LOOKUP, &[&reader, &id]).await?;
     Ok(row.map(|row| (channel(&row), reading(&row))))
+}
+
+/// The same for several channels at once, in no order.
+pub(crate) async fn lookup_all(
+    db: &mut impl Queries,
+    ids: &[ChannelId],
+    reader: UserId,
+) -> Result<Vec<(Channel, Reading)>, DbError> {
+    let rows = db.rows(&LOOKUP_ALL, &[&reader, &ids]).await?;
+    Ok(rows.iter().map(|row| (channel(row), reading(row))).collect())
 }
 
 /// A channel, locked against every other change until the end of the

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sayso_access::{Actor, Ctx, UserId};
+use sayso_access::{Actor, Ctx, Decision, UserId};
 use sayso_db::{OnConstraint, Queries, Tx};
 use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND};
 use sayso_kernel::page::{self, Page};
@@ -153,6 +153,20 @@ pub async fn visible(
     let (channel, reading) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     policy::view(channel.kind, reading.role).require()?;
     Ok((channel, reading))
+}
+
+/// Those of some channels that the caller sees, in no order.
+///
+/// # Errors
+/// Those of the database alone: what is hidden is left out.
+pub async fn seen(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    ids: &[ChannelId],
+) -> Result<Vec<(Channel, Reading)>, Fault> {
+    let mut found = repo::lookup_all(db, ids, ctx.require_actor()?.user_id).await?;
+    found.retain(|(channel, reading)| policy::view(channel.kind, reading.role) == Decision::Allow);
+    Ok(found)
 }
 
 /// The channels that the reader sees, decided in the query.

@@ -112,18 +112,26 @@ const MENTIONABLE: Sql = Sql::new(
      FOR SHARE OF m",
 );
 
-/// What the reader `$2` is in the message's channel, read with a message.
-const LOOKUP: Sql = Sql::new(
-    "messages.lookup",
-    concat!(
-        "SELECT ",
-        columns!("m"),
-        ", c.kind, c.archived, cm.role FROM messages m
-         JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
-         LEFT JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = $2
-         WHERE m.id = $1 AND m.deleted_at IS NULL"
-    ),
-);
+/// What the reader `$2` is in the message's channel, read with the messages that
+/// `$which` names by `$1`.
+macro_rules! lookup {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            columns!("m"),
+            ", c.kind, c.archived, cm.role FROM messages m
+             JOIN channels c ON c.id = m.channel_id AND c.deleted_at IS NULL
+             LEFT JOIN channel_members cm ON cm.channel_id = m.channel_id AND cm.user_id = $2
+             WHERE m.id ",
+            $which,
+            " AND m.deleted_at IS NULL"
+        )
+    };
+}
+
+const LOOKUP: Sql = Sql::new("messages.lookup", lookup!("= $1"));
+
+const LOOKUP_ALL: Sql = Sql::new("messages.lookup_all", lookup!("= ANY($1)"));
 
 /// Whatever is done to a message rests on its channel and on the membership of
 /// who does it; all three are held until the write commits.
@@ -150,7 +158,7 @@ const HOLD_DELETED: Sql = Sql::new("messages.hold_deleted", hold!("IS NOT NULL")
 /// the real schema.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    let mut all = vec![&INSERT, &SEND, &MENTIONABLE, &LOOKUP, &HOLD, &HOLD_DELETED];
+    let mut all = vec![&INSERT, &SEND, &MENTIONABLE, &LOOKUP, &LOOKUP_ALL, &HOLD, &HOLD_DELETED];
     for part in [change::ALL, list::ALL, reaction::ALL, thread::ALL] {
         all.extend_from_slice(part);
     }
@@ -228,6 +236,16 @@ pub(crate) async fn lookup(
     reader: UserId,
 ) -> Result<Option<(Message, Standing)>, DbError> {
     Ok(db.row(&LOOKUP, &[&id, &reader]).await?.as_ref().map(|row| (message(row), standing(row))))
+}
+
+/// The same for several messages at once, in no order.
+pub(crate) async fn lookup_all(
+    db: &mut impl Queries,
+    ids: &[MessageId],
+    reader: UserId,
+) -> Result<Vec<(Message, Standing)>, DbError> {
+    let rows = db.rows(&LOOKUP_ALL, &[&ids, &reader]).await?;
+    Ok(rows.iter().map(|row| (message(row), standing(row))).collect())
 }
 
 /// A message of a channel that `reader` is a member of, locked against every

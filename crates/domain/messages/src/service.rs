@@ -163,6 +163,20 @@ pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: MessageId) -> Result<Mess
     require_to_read(standing).map(|()| message)
 }
 
+/// Those of some messages that the caller may read, in no order.
+///
+/// # Errors
+/// Those of the database alone: what is hidden is left out.
+pub async fn readable(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    ids: &[MessageId],
+) -> Result<Vec<Message>, Fault> {
+    let found = repo::lookup_all(db, ids, ctx.require_actor()?.user_id).await?;
+    let read = found.into_iter().filter(|(_, standing)| require_to_read(*standing).is_ok());
+    Ok(read.map(|(message, _)| message).collect())
+}
+
 /// Reading is for members; who sees a public channel and has not joined is
 /// told so.
 pub(crate) fn require_to_read(standing: Standing) -> Result<(), Fault> {

@@ -1,12 +1,15 @@
 //! What one can do with search. Every door calls this function.
 
-use futures_util::future::{join_all, try_join_all};
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
+use futures_util::try_join;
 use sayso_access::{Ctx, UserId};
 use sayso_channels::ChannelId;
 use sayso_db::Db;
+use sayso_kernel::Fault;
 use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page::{self, Page};
-use sayso_kernel::{Fault, Kind as FaultKind};
 use sayso_messages::MessageId;
 use sayso_tasks::TaskId;
 use uuid::Uuid;
@@ -121,38 +124,42 @@ async fn bounds(db: &Db, query: &Query, reader: UserId) -> Result<Bounds, Fault>
 /// The page with what its hits are. One that was hidden or deleted since it
 /// was found is left out.
 async fn shown(db: &Db, ctx: &Ctx, page: Page<Found>) -> Result<Page<Hit>, Fault> {
-    let Page { items, next_cursor } = page;
-    let resources = join_all(items.iter().map(|one| resource(db, ctx, one))).await;
-    let mut hits = Vec::with_capacity(items.len());
-    for (found, resource) in items.into_iter().zip(resources) {
-        match resource {
-            Ok(resource) => hits.push(Hit { found, resource }),
-            // It was found a moment ago, and may be out of sight by now.
-            Err(fault) if matches!(fault.kind(), FaultKind::NotFound | FaultKind::Forbidden) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Ok(Page { items: hits, next_cursor })
+    let mut resources = resources(db, ctx, &page.items).await?;
+    let hit = |found: Found| {
+        let resource = resources.remove(&found.id)?;
+        Some(Hit { found, resource })
+    };
+    let items = page.items.into_iter().filter_map(hit).collect();
+    Ok(Page { items, next_cursor: page.next_cursor })
 }
 
-/// What a hit is, through the door of its own kind: so it is shown by the
-/// rules that hold there.
-async fn resource(db: &Db, ctx: &Ctx, found: &Found) -> Result<Resource, Fault> {
-    let (mut db, id) = (db.read(), found.id);
-    Ok(match found.kind {
-        Kind::Task => {
-            Resource::Task(Box::new(sayso_tasks::service::get(&mut db, ctx, TaskId(id)).await?))
-        }
-        Kind::Message => {
-            let message = sayso_messages::service::get(&mut db, ctx, MessageId(id)).await?;
-            Resource::Message(Box::new(message))
-        }
-        Kind::Channel => {
-            let channel = sayso_channels::service::visible(&mut db, ctx, ChannelId(id)).await?;
-            Resource::Channel(Box::new(channel))
-        }
-        Kind::User => {
-            Resource::User(Box::new(sayso_users::service::get(&mut db, ctx, UserId(id)).await?))
-        }
-    })
+/// What the hits are, all of a kind at once, through the door of that kind: so
+/// they are shown by the rules that hold there.
+async fn resources(db: &Db, ctx: &Ctx, found: &[Found]) -> Result<HashMap<Uuid, Resource>, Fault> {
+    let of = |kind| found.iter().filter(move |one| one.kind == kind).map(|one| one.id);
+    let tasks: Vec<_> = of(Kind::Task).map(TaskId).collect();
+    let messages: Vec<_> = of(Kind::Message).map(MessageId).collect();
+    let channels: Vec<_> = of(Kind::Channel).map(ChannelId).collect();
+    let people: Vec<_> = of(Kind::User).map(UserId).collect();
+    let (mut first, mut second, mut third, mut fourth) =
+        (db.read(), db.read(), db.read(), db.read());
+    let (tasks, messages, channels, people) = try_join!(
+        unless_none(&tasks, sayso_tasks::service::seen(&mut first, ctx, &tasks)),
+        unless_none(&messages, sayso_messages::service::readable(&mut second, ctx, &messages)),
+        unless_none(&channels, sayso_channels::service::seen(&mut third, ctx, &channels)),
+        unless_none(&people, sayso_users::service::seen(&mut fourth, ctx, &people)),
+    )?;
+    let tasks = tasks.into_iter().map(|it| (it.id.0, Resource::Task(Box::new(it))));
+    let messages = messages.into_iter().map(|it| (it.id.0, Resource::Message(Box::new(it))));
+    let channels = channels.into_iter().map(|it| (it.0.id.0, Resource::Channel(Box::new(it))));
+    let people = people.into_iter().map(|it| (it.id.0, Resource::User(Box::new(it))));
+    Ok(tasks.chain(messages).chain(channels).chain(people).collect())
+}
+
+/// Nothing is asked about nothing.
+async fn unless_none<I, T>(
+    ids: &[I],
+    asked: impl Future<Output = Result<Vec<T>, Fault>>,
+) -> Result<Vec<T>, Fault> {
+    if ids.is_empty() { Ok(Vec::new()) } else { asked.await }
 }

@@ -72,10 +72,10 @@ macro_rules! visible {
 
 use {columns, in_sight, reports, visible};
 
-/// What connects the reader `$1` with the task `$2`, in the order in which
+/// What connects the reader `$1` with the tasks that `$which` names by `$2`, in the order in which
 /// [`sight`] reads it.
 macro_rules! lookup {
-    ($deleted:literal) => {
+    ($which:literal, $deleted:literal) => {
         concat!(
             "WITH ",
             reports!(),
@@ -86,15 +86,19 @@ macro_rules! lookup {
              FROM tasks t CROSS JOIN line
              LEFT JOIN channels c ON c.id = t.channel_id
              LEFT JOIN channel_members m ON m.channel_id = t.channel_id AND m.user_id = $1
-             WHERE t.id = $2 AND c.deleted_at IS NULL AND t.deleted_at ",
+             WHERE t.id ",
+            $which,
+            " AND c.deleted_at IS NULL AND t.deleted_at ",
             $deleted
         )
     };
 }
 
-const LOOKUP: Sql = Sql::new("tasks.lookup", lookup!("IS NULL"));
+const LOOKUP: Sql = Sql::new("tasks.lookup", lookup!("= $2", "IS NULL"));
 
-const LOOKUP_DELETED: Sql = Sql::new("tasks.lookup_deleted", lookup!("IS NOT NULL"));
+const LOOKUP_ALL: Sql = Sql::new("tasks.lookup_all", lookup!("= ANY($2)", "IS NULL"));
+
+const LOOKUP_DELETED: Sql = Sql::new("tasks.lookup_deleted", lookup!("= $2", "IS NOT NULL"));
 
 const FIND: Sql = Sql::new(
     "tasks.find",
@@ -185,6 +189,7 @@ pub fn statements() -> Vec<&'static Sql> {
     let mut all = vec![
         &INSERT,
         &LOOKUP,
+        &LOOKUP_ALL,
         &LOOKUP_DELETED,
         &FIND,
         &LOCK,
@@ -239,6 +244,16 @@ pub(crate) async fn lookup(
 ) -> Result<Option<(Task, Sight)>, DbError> {
     let row = db.row(&LOOKUP, &[&reader, &id]).await?;
     Ok(row.map(|row| (task(&row), sight(&row, reader))))
+}
+
+/// The same for several tasks at once, in no order.
+pub(crate) async fn lookup_all(
+    db: &mut impl Queries,
+    ids: &[TaskId],
+    reader: UserId,
+) -> Result<Vec<(Task, Sight)>, DbError> {
+    let rows = db.rows(&LOOKUP_ALL, &[&reader, &ids]).await?;
+    Ok(rows.iter().map(|row| (task(row), sight(row, reader))).collect())
 }
 
 /// The same for a deleted task.

@@ -1,6 +1,6 @@
 //! What one can do with tasks. Every door calls these functions.
 
-use sayso_access::Ctx;
+use sayso_access::{Ctx, Decision};
 use sayso_db::{Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{INVALID, NOT_FOUND, STALE};
@@ -102,6 +102,16 @@ pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: TaskId) -> Result<Task, F
     let (task, sight) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     policy::view(&sight).require()?;
     Ok(task)
+}
+
+/// Those of some tasks that the caller sees, in no order.
+///
+/// # Errors
+/// Those of the database alone: what is hidden is left out.
+pub async fn seen(db: &mut impl Queries, ctx: &Ctx, ids: &[TaskId]) -> Result<Vec<Task>, Fault> {
+    let found = repo::lookup_all(db, ids, ctx.require_actor()?.user_id).await?;
+    let seen = found.into_iter().filter(|(_, sight)| policy::view(sight) == Decision::Allow);
+    Ok(seen.map(|(task, _)| task).collect())
 }
 
 /// The tasks that the caller sees, decided in the query.

@@ -1,6 +1,6 @@
 //! What one can do with people.
 
-use sayso_access::{Ctx, UserId};
+use sayso_access::{Ctx, Decision, UserId};
 use sayso_db::{Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND};
@@ -88,6 +88,16 @@ pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: UserId) -> Result<User, F
     policy::see(ctx, id).require()?;
     let user = repo::lookup_seen(db, ctx.user_id(), id).await?;
     user.ok_or_else(|| Fault::new(&NOT_FOUND))
+}
+
+/// Those of some people that the caller sees, in no order.
+///
+/// # Errors
+/// Those of the database alone: who is hidden is left out.
+pub async fn seen(db: &mut impl Queries, ctx: &Ctx, ids: &[UserId]) -> Result<Vec<User>, Fault> {
+    let mut found = repo::lookup_all_seen(db, ctx.user_id(), ids).await?;
+    found.retain(|user| policy::see(ctx, user.id) == Decision::Allow);
+    Ok(found)
 }
 
 /// One page of the people that the caller sees.

@@ -82,7 +82,7 @@ check("engine: more than maxPayload by polling is refused", async () => {
 });
 
 check("engine: text and binary by WebSocket", async () => {
-  const line = await Line.open(ECHO);
+  const line = await Line.open(ECHO, { answers: true });
   line.send("4hello", Buffer.from([1, 2, 3, 4]));
   assert.deepEqual(await line.heard(2), ["4hello", Buffer.from([1, 2, 3, 4])]);
 });

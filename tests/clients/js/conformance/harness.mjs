@@ -47,15 +47,16 @@ export class Polling {
 
 /// A WebSocket that keeps what comes until it is asked for.
 export class Line {
-  constructor(url) {
+  /// Whether it answers pings by itself is said before the first can come: it may
+  /// lie in the same segment as the handshake.
+  constructor(url, answers = false) {
     this.socket = new WebSocket(url);
     this.socket.binaryType = "nodebuffer";
     this.kept = [];
     this.waiting = [];
-    this.answers = false; // pings, by itself
     this.socket.on("message", (data, isBinary) => {
       const packet = isBinary ? data : data.toString();
-      if (packet === "2" && this.answers) this.socket.send("3");
+      if (packet === "2" && answers) this.socket.send("3");
       const next = this.waiting.shift();
       next ? next(packet) : this.kept.push(packet);
     });
@@ -65,13 +66,13 @@ export class Line {
     });
   }
 
-  static to(path, query = "EIO=4&transport=websocket") {
-    return new Line(`ws://${address}${path}?${query}`);
+  static to(path, query = "EIO=4&transport=websocket", answers = false) {
+    return new Line(`ws://${address}${path}?${query}`, answers);
   }
 
   /// One that has heard the handshake of Engine.IO.
-  static async open(path) {
-    const line = Line.to(path);
+  static async open(path, { answers = false } = {}) {
+    const line = Line.to(path, undefined, answers);
     line.handshake = JSON.parse((await line.next()).slice(1));
     return line;
   }

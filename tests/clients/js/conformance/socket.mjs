@@ -10,8 +10,7 @@ const TWO = [placeholder(0), placeholder(1)];
 
 /// One that is in a namespace and has heard its `auth`.
 const connected = async (namespace = "") => {
-  const line = await Line.open(PATH);
-  line.answers = true;
+  const line = await Line.open(PATH, { answers: true });
   line.send(`40${namespace}`);
   await line.heard(2);
   return line;
@@ -20,7 +19,7 @@ const connected = async (namespace = "") => {
 for (const [what, namespace] of [["the main namespace", ""], ["a custom namespace", "/custom,"]]) {
   for (const [how, auth] of [["", ""], [" with a payload", '{"token":"123"}']]) {
     check(`socket: connects to ${what}${how}`, async () => {
-      const line = await Line.open(PATH);
+      const line = await Line.open(PATH, { answers: true });
       line.send(`40${namespace}${auth}`);
       const [packet, told] = await line.heard(2);
       assert.ok(packet.startsWith(`40${namespace}{`), packet);
@@ -33,20 +32,19 @@ for (const [what, namespace] of [["the main namespace", ""], ["a custom namespac
 }
 
 check("socket: an unknown namespace is refused", async () => {
-  const line = await Line.open(PATH);
+  const line = await Line.open(PATH, { answers: true });
   line.send("40/random");
   assert.deepEqual(await line.heard(1), ['44/random,{"message":"Invalid namespace"}']);
 });
 
 check("socket: an invalid handshake closes it", async () => {
-  const line = await Line.open(PATH);
+  const line = await Line.open(PATH, { answers: true });
   line.send("4abc");
   await line.closed;
 });
 
 check("socket: who does not connect is closed", async () => {
-  const line = await Line.open(PATH);
-  line.answers = true;
+  const line = await Line.open(PATH, { answers: true });
   await line.closed;
 });
 

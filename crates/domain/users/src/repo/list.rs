@@ -36,17 +36,25 @@ macro_rules! seen {
     };
 }
 
-const LOOKUP_SEEN: Sql = Sql::new(
-    "users.lookup_seen",
-    concat!(
-        "WITH ",
-        caller!(),
-        " SELECT ",
-        columns!(),
-        " FROM users u WHERE u.id = $2 AND u.deleted_at IS NULL AND ",
-        seen!()
-    ),
-);
+/// Those people that `$which` names by `$2` and the reader sees.
+macro_rules! lookup {
+    ($which:literal) => {
+        concat!(
+            "WITH ",
+            caller!(),
+            " SELECT ",
+            columns!(),
+            " FROM users u WHERE u.id ",
+            $which,
+            " AND u.deleted_at IS NULL AND ",
+            seen!()
+        )
+    };
+}
+
+const LOOKUP_SEEN: Sql = Sql::new("users.lookup_seen", lookup!("= $2"));
+
+const LOOKUP_ALL_SEEN: Sql = Sql::new("users.lookup_all_seen", lookup!("= ANY($2)"));
 
 const REPORTS: Sql = Sql::new(
     "users.reports",
@@ -180,7 +188,7 @@ const OF_MANAGER: Orders = orders!(
 /// The statements of this file.
 pub(super) fn all() -> Vec<&'static Sql> {
     let lists = [OF_ALL, OF_IDS, OF_MANAGER].into_iter().flatten().flatten();
-    lists.chain([&LOOKUP_SEEN, &REPORTS]).collect()
+    lists.chain([&LOOKUP_SEEN, &LOOKUP_ALL_SEEN, &REPORTS]).collect()
 }
 
 /// A person that the reader sees; who reads for the machine sees everybody.
@@ -190,6 +198,15 @@ pub(crate) async fn lookup_seen(
     id: UserId,
 ) -> Result<Option<User>, DbError> {
     Ok(db.row(&LOOKUP_SEEN, &[&reader, &id]).await?.as_ref().map(user))
+}
+
+/// The same for several people at once, in no order.
+pub(crate) async fn lookup_all_seen(
+    db: &mut impl Queries,
+    reader: Option<UserId>,
+    ids: &[UserId],
+) -> Result<Vec<User>, DbError> {
+    Ok(db.rows(&LOOKUP_ALL_SEEN, &[&reader, &ids]).await?.iter().map(user).collect())
 }
 
 /// Where the first page of a list begins.

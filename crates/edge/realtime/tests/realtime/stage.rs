@@ -86,6 +86,8 @@ impl Stage {
             random: ctx.random.clone(),
             settings,
         });
+        // Before that it does not know the name of its history.
+        node.hub.wait_for(0).await;
         let stop = CancellationToken::new();
         let address = serve(&gateway, &ctx, &stop).await;
         let running = gateway.clone();
