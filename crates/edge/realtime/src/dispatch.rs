@@ -50,6 +50,7 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
         let moved = session.offer(event);
         if !moved.joined.is_empty() || !moved.left.is_empty() {
             node.board.moved(session, &moved);
+            node.presence.moved(session.actor.user_id);
         }
     }
 }

@@ -21,6 +21,8 @@ struct Two {
     here: Presence,
     there: Presence,
     line: mpsc::Receiver<Word>,
+    /// The stream that tells of whoever is at the second.
+    circle: &'static str,
 }
 
 impl Two {
@@ -28,7 +30,7 @@ impl Two {
         let (here, there) = (Presence::default(), Presence::default());
         let line = there.outgoing();
         let _unheard = here.outgoing();
-        let mut two = Self { here, there, line };
+        let mut two = Self { here, there, line, circle: "channel:1" };
         two.talk(0);
         two
     }
@@ -36,7 +38,7 @@ impl Two {
     /// Lets the second say what it has to say, and answer what it is asked.
     fn talk(&mut self, now: i64) {
         for _ in 0..2 {
-            self.there.exchange(at(now), |_| Some(vec!["channel:1".to_owned()]));
+            self.there.exchange(at(now), |_| Some(vec![self.circle.to_owned()]));
             while let Ok(word) = self.line.try_recv() {
                 if let Some(asked) = self.here.hear(HERE, THERE, word, at(now)) {
                     self.there.hear(THERE, HERE, asked, at(now));
@@ -66,6 +68,24 @@ async fn a_person_is_online_while_a_device_is_connected_to_any_node() {
     two.here.disconnected(ANN, 7, at(4));
 
     assert_eq!(two.news(), [(Status::Online, Status::Offline)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_moves_while_connected_is_told_of_on_the_new_streams_elsewhere() {
+    let mut two = Two::new();
+    two.there.connected(ANN, 1, at(1));
+    two.talk(1);
+    two.news();
+
+    two.circle = "channel:2";
+    two.talk(2);
+    assert_eq!(two.here.circle_elsewhere(ANN), Some(vec!["channel:1".to_owned()]));
+    two.there.moved(ANN);
+    two.talk(3);
+
+    assert_eq!(two.here.circle_elsewhere(ANN), Some(vec!["channel:2".to_owned()]));
+    // It was no news of how she is.
+    assert_eq!(two.news(), []);
 }
 
 #[tokio::test(start_paused = true)]

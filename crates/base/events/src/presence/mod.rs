@@ -141,6 +141,19 @@ impl Presence {
         self.change(user, now, |person| person.active(device, now));
     }
 
+    /// Other streams tell of a person from here on: other nodes must know it
+    /// before the next change.
+    pub fn moved(&self, user: UserId) {
+        let mut people = self.0.people.lock();
+        let People { by_id, unreported, .. } = &mut *people;
+        if let Some(person) = by_id.get_mut(&user).filter(|_| !self.is_alone()) {
+            person.moved();
+            if person.is_unreported() {
+                unreported.insert(user);
+            }
+        }
+    }
+
     /// A person says how they want to be seen; `online` leaves it to what
     /// their devices show. Answers how they are seen now.
     pub fn say(&self, user: UserId, status: Status, now: Timestamp) -> Seen {

@@ -32,6 +32,8 @@ pub(super) struct Person {
     devices: HashMap<Device, Timestamp>,
     here: Shown,
     reported: Shown,
+    /// Whether other streams tell of the person than when it was reported.
+    has_moved: bool,
     elsewhere: HashMap<NodeId, Shown>,
     /// The streams that tell of the person, as another node said last.
     circle: Option<Vec<String>>,
@@ -111,12 +113,19 @@ impl Person {
     /// Whether other nodes do not know yet what is shown here. The last sign of
     /// life travels with the rest, and alone is no reason.
     pub(super) fn is_unreported(&self) -> bool {
-        (self.here.there, self.here.said) != (self.reported.there, self.reported.said)
+        self.has_moved
+            || (self.here.there, self.here.said) != (self.reported.there, self.reported.said)
+    }
+
+    /// Other streams tell of the person from here on, if anybody is here.
+    pub(super) fn moved(&mut self) {
+        self.has_moved = !self.devices.is_empty();
     }
 
     /// What is shown here; from here on it counts as reported.
     pub(super) fn report(&mut self) -> Shown {
         self.reported = self.here;
+        self.has_moved = false;
         self.here
     }
 
