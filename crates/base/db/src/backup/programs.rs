@@ -41,6 +41,12 @@ impl Programs {
     }
 
     fn inspect(folder: &Path) -> Option<Self> {
+        // Debian's `/usr/bin/pg_dump` chooses a version by files of its own;
+        // those it chooses from are looked at by themselves.
+        let real = folder.join("pg_dump").canonicalize().ok()?;
+        if real.file_name().is_some_and(|name| name == "pg_wrapper") {
+            return None;
+        }
         let version = |program: &str| {
             let mut command = Command::new(folder.join(program));
             let output = command.arg("--version").stdin(Stdio::null()).output().ok()?;

@@ -1,7 +1,5 @@
 //! `sayso config …`: what is set, what could be, and what is wrong with it.
 
-use std::fmt::Write as _;
-
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use sayso_config::{ConfigFault, Kind, SettingDoc, Settings, ToldSetting};
@@ -113,9 +111,7 @@ fn shape(doc: &SettingDoc) -> Value {
 /// The pair of `--set`, or what is wrong with it.
 pub(super) fn pair(text: &str) -> Result<(String, String)> {
     let Some((key, value)) = text.split_once('=') else {
-        let mut line = String::new();
-        let _ = write!(line, "--set takes section.key=value, not {text:?}");
-        bail!(line);
+        bail!("--set takes section.key=value, not {text:?}");
     };
     Ok((key.to_owned(), value.to_owned()))
 }

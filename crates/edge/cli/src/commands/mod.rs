@@ -132,6 +132,10 @@ async fn dispatch(cli: Cli) -> Result<()> {
 
 /// Which document.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso openapi | jq .info.version
+  sayso openapi --asyncapi > asyncapi.json")]
 struct OpenapiArgs {
     /// The AsyncAPI document instead: everything that travels over a socket.
     #[arg(long)]
@@ -169,4 +173,44 @@ pub(crate) fn say(text: &str) {
 
 fn say_error(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The examples below a command and all its own.
+    fn examples(command: &clap::Command, all: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().map(str::trim).filter(|line| line.starts_with("sayso "));
+        all.extend(lines.map(str::to_owned));
+        command.get_subcommands().for_each(|inner| examples(inner, all));
+    }
+
+    #[test]
+    fn every_example_of_the_help_can_be_typed() {
+        let mut all = Vec::new();
+        examples(&Cli::command(), &mut all);
+
+        assert!(all.len() > 20, "{all:?}");
+        for line in &all {
+            // A remark stands apart by spaces, a pipe leads to others.
+            let typed = line.split(" | ").next().unwrap_or_default();
+            let typed = typed.split(" > ").next().unwrap_or_default();
+            let typed = typed.split("   ").next().unwrap_or_default().replace('\'', "");
+            let parsed = Cli::try_parse_from(typed.split_whitespace());
+            assert!(
+                parsed.is_ok(),
+                "{line}: {}",
+                parsed.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

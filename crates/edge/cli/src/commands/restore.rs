@@ -101,7 +101,8 @@ async fn restore(
         [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now)];
     taken.lay_in(&programs, source.open()?, &about.contents, &last).await?;
     drop(taken);
-    note(storage, settings, random, about).await?;
+    let noted = note(storage, settings, random, about).await;
+    noted.context("the backup is restored, and then this failed")?;
     Ok(format!(
         "restored {} rows of {}; all sessions are ended, the history is {epoch}",
         about.contents.rows(),

@@ -14,7 +14,15 @@ use crate::{demo, greeting};
 use super::config::{self, RELOADED};
 use super::{SettingsArgs, say};
 
+/// How to begin.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+SIGTERM stops it in order, a second one at once; SIGHUP takes up log.filter.
+
+Examples:
+  sayso serve --demo
+  sayso --config /etc/sayso/sayso.toml serve
+  sayso serve --set http.listen=0.0.0.0:8080 --set log.format=json")]
 pub struct ServeArgs {
     /// Fill an empty database with a small company to look at.
     #[arg(long)]
