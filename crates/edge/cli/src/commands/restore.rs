@@ -1,8 +1,8 @@
 //! `sayso restore`: a backup becomes the database.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -144,7 +144,7 @@ impl Source {
         if args.file != Path::new(STREAM) {
             return Ok(Self { path: args.file.clone(), passphrase, is_spooled: false });
         }
-        fs::create_dir_all(&settings.data_dir)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir)?;
         let name = format!("restore.{}", hex::encode(&random.bytes::<8>()));
         let path = settings.data_dir.join(name);
         let source = Self { path, passphrase, is_spooled: true };
