@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use sayso_testkit::{Client, Process, ProcessSetup, TestPostgres, judge};
+use sayso_testkit::{Client, Process, ProcessSetup, TestPostgres, judge, until};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::company::{Company, PASSWORD, open_channel};
 
+/// How long a fact may take to its place in the audit.
+const TOLD_WITHIN: Duration = Duration::from_secs(20);
 /// Nobody's, so that a data folder keeps one of its own.
 const NO_KEY: &str = "";
 
@@ -146,8 +149,11 @@ async fn a_restore_is_refused_where_somebody_is_until_forced_and_never_under_a_r
     let ceo = Client::login(&company.server.url(), "ceo@example.com", PASSWORD).await;
     let people = ceo.get("/api/users").await.expect(200);
     assert_eq!(people["items"].as_array().unwrap().len(), 4, "who came later is gone");
-    let audit = ceo.get("/api/audit?action=backup.restored").await.expect(200);
-    assert_eq!(audit["items"].as_array().unwrap().len(), 1, "{audit}");
+    until("the audit to say so", TOLD_WITHIN, async || {
+        let audit = ceo.get("/api/audit?action=backup.restored").await.expect(200);
+        (audit["items"].as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
     let limits = sayso_db::DbLimits::from(&sayso_config::Database::default());
     judge::assert_settled(&postgres.db(&limits)).await;
 }
