@@ -4,6 +4,8 @@ use std::io;
 
 use tokio_postgres::Error;
 
+use super::Table;
+
 /// Why a database could not be backed up or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
@@ -35,20 +37,15 @@ pub enum BackupError {
     Running,
     /// The rows that were laid in are not those that were counted.
     #[error(
-        "table {table} came back with {found} rows (sum {found_sum}) and the backup counted {rows} \
-         (sum {sum}): nothing was changed"
+        "table {} came back with {} rows (sum {}) and the backup counted {} (sum {}): nothing was \
+         changed",
+        .counted.name, .found.rows, .found.sum, .counted.rows, .counted.sum
     )]
     Different {
-        /// Its name.
-        table: Box<str>,
-        /// Rows laid in.
-        found: i64,
-        /// Their sum.
-        found_sum: Box<str>,
-        /// Rows of the backup.
-        rows: i64,
-        /// Their sum.
-        sum: Box<str>,
+        /// What was laid in.
+        found: Box<Table>,
+        /// What the backup says.
+        counted: Box<Table>,
     },
     /// A table of the backup is not there after it was laid in.
     #[error("table {0} of the backup did not come back: nothing was changed")]

@@ -175,13 +175,8 @@ impl Restore {
             })?;
             let is_same_sum = found.sum == table.sum || contents.major() != self.major;
             if found.rows != table.rows || !is_same_sum {
-                return Err(BackupError::Different {
-                    table: table.name.as_str().into(),
-                    found: found.rows,
-                    found_sum: found.sum.into(),
-                    rows: table.rows,
-                    sum: table.sum.as_str().into(),
-                });
+                let (found, counted) = (Box::new(found), Box::new(table.clone()));
+                return Err(BackupError::Different { found, counted });
             }
         }
         Ok(())
