@@ -12,6 +12,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked -p sayso && cp target/release/sayso /sayso
 
 FROM debian:bookworm-slim
+# pg_dump and pg_restore, for `sayso backup` and `sayso restore`: of the version
+# that compose.yaml runs. Another server needs that one's client.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-client-15 \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 sayso \
     && useradd --uid 10001 --gid sayso --home-dir /var/lib/sayso --shell /usr/sbin/nologin sayso \
     && install -d -o sayso -g sayso -m 0700 /var/lib/sayso

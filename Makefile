@@ -1,5 +1,5 @@
 # Every task of the project, each a few lines over cargo and scripts/.
-.PHONY: run test lint fmt golden faults plans figures schemathesis ci
+.PHONY: run test lint fmt golden faults plans figures schemathesis rehearse ci
 
 # The whole product on one machine, with a demo company.
 run:
@@ -48,6 +48,13 @@ figures:
 # manager and one of the staff.
 schemathesis:
 	scripts/schemathesis
+
+# A bad night and a recovery to a moment, on servers of their own; the results
+# go into docs/operations.md.
+rehearse:
+	cargo build -p sayso
+	scripts/rehearse
+	scripts/rehearse-pitr
 
 # What must be green before a change is merged.
 ci:

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod abuse;
+mod backup;
 mod cast;
 mod clients;
 mod cluster;
@@ -12,7 +13,9 @@ mod conformance;
 mod consumer;
 mod contract;
 mod crowd;
+mod deploy;
 mod device;
+mod doctor;
 mod example;
 mod faults;
 mod figures;
@@ -25,10 +28,13 @@ mod matrix;
 mod network;
 mod nodes;
 mod one_commit;
+mod operations;
 mod operator;
 mod project;
 mod rights;
 mod secrets;
+mod settings;
+mod tail;
 mod team;
 mod truth;
 mod tutorial;

@@ -12,13 +12,13 @@ use crate::golden::root;
 
 /// A piece of the page.
 #[derive(Debug, PartialEq, Eq)]
-struct Block {
+pub(crate) struct Block {
     language: String,
     text: String,
 }
 
 /// The pieces between fences.
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut all: Vec<Block> = Vec::new();
     let mut is_open = false;
     for line in page.lines() {
@@ -42,7 +42,7 @@ fn blocks(page: &str) -> Vec<Block> {
 
 /// One script of all commands, which says after each piece that it has ended,
 /// and what each is to answer.
-fn script(blocks: &[Block]) -> (String, Vec<Option<String>>) {
+pub(crate) fn script(blocks: &[Block]) -> (String, Vec<Option<String>>) {
     let mut script = String::from("set -euo pipefail\n");
     let mut due = Vec::new();
     for (place, block) in blocks.iter().enumerate().filter(|(_, block)| block.language == "sh") {

@@ -1,8 +1,11 @@
 //! What must survive being broken: the server, its database, a write halfway,
 //! the line to the clients.
 
+mod clock;
 mod crash;
 mod database;
+mod descriptors;
+mod disk;
 mod fail_point;
 mod judge;
 mod line;

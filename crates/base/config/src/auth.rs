@@ -1,7 +1,7 @@
 //! Tokens, sessions and password hashes.
 
 use crate::section::section;
-use crate::value::{Raw, Setting};
+use crate::value::{Kind, Raw, Setting};
 
 /// Sessions that a person may have at once, by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,8 @@ impl Setting for SessionsOver {
 pub struct RoleNames(pub Vec<String>);
 
 impl Setting for RoleNames {
+    const KIND: Kind = Kind::List;
+
     fn parse(text: &str) -> Result<Self, &'static str> {
         Self::read(&Raw::Many(Vec::<String>::parse(text)?))
     }

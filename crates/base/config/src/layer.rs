@@ -30,11 +30,26 @@ struct Said {
     layer: u8,
 }
 
+/// The value of a setting, and where it was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToldSetting {
+    /// `section.key`.
+    pub key: &'static str,
+    /// The value; of a secret only that there is one.
+    pub value: String,
+    /// Who said it; `None` for a default.
+    pub source: Option<Source>,
+}
+
+/// What is shown of a secret.
+const HIDDEN: &str = "[secret]";
+
 /// All that was said, the strongest source on top, and what was wrong with it.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
     said: BTreeMap<String, Said>,
     asked: Vec<&'static str>,
+    told: Vec<ToldSetting>,
     faults: Vec<ConfigFault>,
     layer: u8,
 }
@@ -141,13 +156,27 @@ impl Layers {
         self.asked.push(key);
         let said = self.said.remove(key);
         let said = if T::SECRET { self.take_secret_file(key, said) } else { said };
-        let Some(said) = said else { return default };
+        let source = said.as_ref().map(|said| said.source.clone());
+        let value = match said {
+            Some(said) => self.read(key, said, bounds).unwrap_or(default),
+            None => default,
+        };
+        let shown = match &source {
+            Some(_) if T::SECRET => HIDDEN.to_owned(),
+            _ => value.show(),
+        };
+        self.told.push(ToldSetting { key, value: shown, source });
+        value
+    }
+
+    /// The value, unless it is a fault.
+    fn read<T: Setting>(&mut self, key: &str, said: Said, bounds: Option<(u64, u64)>) -> Option<T> {
         let fault = match T::read(&said.raw) {
             Ok(value) => match (bounds, value.magnitude()) {
                 (Some((least, greatest)), Some(n)) if n < least || n > greatest => {
                     format!("must be from {least} to {greatest}")
                 }
-                _ => return value,
+                _ => return Some(value),
             },
             Err(form) => format!("must be {form}"),
         };
@@ -156,7 +185,7 @@ impl Layers {
             _ => String::new(),
         };
         self.faults.push(ConfigFault::new(key, said.source, format!("{fault}{shown}")));
-        default
+        None
     }
 
     /// A secret may stand in a file of its own, named by `<key>_file`.
@@ -182,8 +211,9 @@ impl Layers {
         }
     }
 
-    /// All faults; what was said and never asked for is one each.
-    pub(crate) fn finish(mut self) -> Vec<ConfigFault> {
+    /// What was taken, and all faults; what was said and never asked for is
+    /// one each.
+    pub(crate) fn finish(mut self) -> (Vec<ToldSetting>, Vec<ConfigFault>) {
         for (key, said) in std::mem::take(&mut self.said) {
             let near = self.asked.iter().copied().find(|known| is_near(known, &key));
             let reason = near.map_or("no such setting".to_owned(), |known| {
@@ -191,7 +221,7 @@ impl Layers {
             });
             self.faults.push(ConfigFault::new(&key, said.source, reason));
         }
-        self.faults
+        (self.told, self.faults)
     }
 }
 

@@ -8,7 +8,9 @@
 //! reference. To add a setting, add a field to its section.
 
 mod auth;
+mod backup;
 mod database;
+mod deployment;
 mod environment;
 mod events;
 mod fault;
@@ -27,18 +29,22 @@ mod trash;
 mod value;
 
 pub use auth::{Auth, PerRole, RoleNames, SessionsOver};
+pub use backup::Backup;
 pub use database::Database;
+pub use deployment::Deployment;
 pub use environment::{process_environment, runtime_dir, search_path};
 pub use events::Events;
 pub use fault::{ConfigFault, Source};
 pub use http::Http;
+pub use layer::ToldSetting;
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use managed::ManagedPostgres;
 pub use realtime::Realtime;
 pub use redis::Redis;
-pub use root_key::RootKeyError;
+pub use root_key::{RootKeyError, root_key_of};
 pub use secrets::Secrets;
 pub use section::SettingDoc;
 pub use settings::{Settings, reference};
 pub use trash::Trash;
+pub use value::Kind;

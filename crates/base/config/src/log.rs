@@ -35,7 +35,8 @@ section! {
         /// The form of a log line.
         format: LogFormat = LogFormat::Pretty, "pretty or json";
         /// What is logged, in the syntax of `tracing`: a level, and levels for
-        /// parts of the program, like `info,sayso_db=debug`.
+        /// parts of the program, like `info,sayso_db=debug`. A server that is
+        /// sent SIGHUP reads its settings anew and takes up this one.
         filter: String = "info".to_owned(), "filter";
     }
 }

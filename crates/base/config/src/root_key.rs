@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sayso_kernel::Random;
 use sayso_kernel::hex;
-use sayso_kernel::secret::RootKey;
+use sayso_kernel::secret::{RootKey, Secret};
 
 use crate::Settings;
 
@@ -48,6 +48,62 @@ impl Settings {
         let damaged = || RootKeyError::Damaged { place: path.display().to_string() };
         parse(text.trim()).map(RootKey::new).ok_or_else(damaged)
     }
+}
+
+impl Settings {
+    /// The digits of the root key, if there is one: as set, else as kept in
+    /// the data folder. Makes none.
+    pub fn root_key_digits(&self) -> Result<Option<Secret<String>>, RootKeyError> {
+        if let Some(key) = &self.secrets.root_key {
+            return Ok(Some(key.clone()));
+        }
+        let path = self.root_key_file();
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(Secret::new(text.trim().to_owned()))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(RootKeyError::Io { path, error }),
+        }
+    }
+
+    /// The root key, if there is one. Makes none.
+    pub fn known_root_key(&self) -> Result<Option<RootKey>, RootKeyError> {
+        let Some(digits) = self.root_key_digits()? else { return Ok(None) };
+        let place = || match &self.secrets.root_key {
+            Some(_) => "secrets.root_key".to_owned(),
+            None => self.root_key_file().display().to_string(),
+        };
+        let key = root_key_of(&digits).ok_or_else(|| RootKeyError::Damaged { place: place() })?;
+        Ok(Some(key))
+    }
+
+    /// Where a root key is kept that is not set.
+    #[must_use]
+    pub fn root_key_file(&self) -> PathBuf {
+        self.data_dir.join(FILE)
+    }
+
+    /// Keeps a root key in the data folder, unless one is there already.
+    pub fn keep_root_key(&self, digits: &Secret<String>) -> Result<(), RootKeyError> {
+        let path = self.root_key_file();
+        let kept = write_key(&path, digits.expose());
+        kept.map_err(|error| RootKeyError::Io { path, error })
+    }
+}
+
+/// The root key of these digits, if they are one.
+#[must_use]
+pub fn root_key_of(digits: &Secret<String>) -> Option<RootKey> {
+    parse(digits.expose()).map(RootKey::new)
+}
+
+/// Writes a key that was kept elsewhere.
+fn write_key(path: &Path, digits: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(format!("{digits}\n").as_bytes())?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 impl Settings {

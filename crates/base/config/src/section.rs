@@ -18,6 +18,11 @@ pub struct SettingDoc {
     pub doc: String,
     /// The least and the greatest value, where it is bounded.
     pub bounds: Option<(u64, u64)>,
+    /// Its form in the settings file.
+    pub kind: crate::value::Kind,
+    /// Whether it is never shown, and may stand in a file named by
+    /// `<key>_file`.
+    pub is_secret: bool,
 }
 
 /// The variable of the environment for `section.key`.
@@ -110,5 +115,7 @@ pub(crate) fn describe<T: crate::value::Setting>(
         unit: unit.to_owned(),
         doc: doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
         bounds,
+        kind: T::KIND,
+        is_secret: T::SECRET,
     }
 }

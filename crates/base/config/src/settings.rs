@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::fault::{ConfigFault, Source};
-use crate::layer::Layers;
+use crate::layer::{Layers, ToldSetting};
 use crate::section::{SettingDoc, variable};
+use crate::value::Kind;
 use crate::{
-    Auth, Database, Events, Http, Limits, Log, ManagedPostgres, Realtime, Redis, Secrets, Trash,
+    Auth, Backup, Database, Deployment, Events, Http, Limits, Log, ManagedPostgres, Realtime,
+    Redis, Secrets, Trash,
 };
 
 /// All settings of a Sayso.
@@ -38,6 +40,10 @@ pub struct Settings {
     pub limits: Limits,
     /// The trash.
     pub trash: Trash,
+    /// Backups.
+    pub backup: Backup,
+    /// Whether this is the real thing.
+    pub deployment: Deployment,
 }
 
 impl Settings {
@@ -48,6 +54,16 @@ impl Settings {
         env: impl Iterator<Item = (String, String)>,
         overrides: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, Vec<ConfigFault>> {
+        Self::load_told(file, env, overrides).map(|(settings, _)| settings)
+    }
+
+    /// As [`Settings::load`], with the value of each setting as it may be
+    /// shown, and where it was said.
+    pub fn load_told(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        overrides: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Vec<ToldSetting>), Vec<ConfigFault>> {
         let env: BTreeMap<String, String> = env.collect();
         let home = default_data_dir(&env);
         let mut layers = Layers::default();
@@ -60,7 +76,7 @@ impl Settings {
         let data_dir = layers.take::<Option<PathBuf>>("data_dir", home, None);
         let mut settings = Self::at(data_dir.clone().unwrap_or_default());
         settings.take_sections(&mut layers);
-        let mut faults = layers.finish();
+        let (told, mut faults) = layers.finish();
         settings.check(&mut faults);
         match data_dir.map(std::path::absolute) {
             Some(Ok(path)) => settings.data_dir = path,
@@ -70,7 +86,7 @@ impl Settings {
                 "no home folder is known: say where data is kept with SAYSO_DATA_DIR",
             )),
         }
-        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+        if faults.is_empty() { Ok((settings, told)) } else { Err(faults) }
     }
 
     /// The defaults, with data kept in `data_dir`.
@@ -89,6 +105,8 @@ impl Settings {
             log: Log::default(),
             limits: Limits::default(),
             trash: Trash::default(),
+            backup: Backup::default(),
+            deployment: Deployment::default(),
         }
     }
 
@@ -104,6 +122,8 @@ impl Settings {
         self.log = Log::take(layers);
         self.limits = Limits::take(layers);
         self.trash = Trash::take(layers);
+        self.backup = Backup::take(layers);
+        self.deployment = Deployment::take(layers);
     }
 
     /// What no single setting can tell.
@@ -163,6 +183,9 @@ impl Settings {
         {
             refuse("secrets.root_key", "must be 64 hexadecimal digits");
         }
+        if self.deployment.production {
+            crate::deployment::check(self, &mut refuse);
+        }
     }
 }
 
@@ -180,6 +203,8 @@ pub fn reference() -> Vec<SettingDoc> {
               one, and its root secret when it is given none."
             .to_owned(),
         bounds: None,
+        kind: Kind::Text,
+        is_secret: false,
     };
     let sections = [
         Http::reference(),
@@ -193,6 +218,8 @@ pub fn reference() -> Vec<SettingDoc> {
         Log::reference(),
         Limits::reference(),
         Trash::reference(),
+        Backup::reference(),
+        Deployment::reference(),
     ];
     std::iter::once(data_dir).chain(sections.into_iter().flatten()).collect()
 }

@@ -15,8 +15,24 @@ pub enum Raw {
     Many(Vec<String>),
 }
 
+/// The form of a value in the settings file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A text, or a number where the unit says so.
+    Text,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A list of texts.
+    List,
+}
+
 /// A type that a setting can have.
 pub trait Setting: Sized {
+    /// Its form in the settings file.
+    const KIND: Kind = Kind::Text;
+
     /// Whether the value must never be shown.
     const SECRET: bool = false;
 
@@ -43,6 +59,8 @@ pub trait Setting: Sized {
 macro_rules! number {
     ($($ty:ty),*) => {$(
         impl Setting for $ty {
+            const KIND: Kind = Kind::Number;
+
             fn parse(text: &str) -> Result<Self, &'static str> {
                 text.parse().map_err(|_| "a whole number")
             }
@@ -61,6 +79,8 @@ macro_rules! number {
 number!(u32, u64, usize);
 
 impl Setting for bool {
+    const KIND: Kind = Kind::Flag;
+
     fn parse(text: &str) -> Result<Self, &'static str> {
         match text {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -105,6 +125,8 @@ impl Setting for SocketAddr {
 }
 
 impl Setting for Vec<String> {
+    const KIND: Kind = Kind::List;
+
     fn parse(text: &str) -> Result<Self, &'static str> {
         Ok(text
             .split(',')
@@ -127,6 +149,7 @@ impl Setting for Vec<String> {
 }
 
 impl<T: Setting> Setting for Secret<T> {
+    const KIND: Kind = T::KIND;
     const SECRET: bool = true;
 
     fn parse(text: &str) -> Result<Self, &'static str> {
@@ -143,6 +166,7 @@ impl<T: Setting> Setting for Secret<T> {
 }
 
 impl<T: Setting> Setting for Option<T> {
+    const KIND: Kind = T::KIND;
     const SECRET: bool = T::SECRET;
 
     fn parse(text: &str) -> Result<Self, &'static str> {

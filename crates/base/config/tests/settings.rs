@@ -203,7 +203,7 @@ fn every_setting_of_the_reference_is_documented_and_can_be_set_to_its_default() 
     sections.dedup();
     assert_eq!(
         sections.join(" "),
-        "http database managed redis auth secrets realtime events log limits trash"
+        "http database managed redis auth secrets realtime events log limits trash backup deployment"
     );
 }
 
@@ -241,4 +241,65 @@ fn a_damaged_root_key_is_refused_and_never_replaced() {
 
     assert!(error.to_string().contains("64 hexadecimal digits"), "{error}");
     assert_eq!(fs::read_to_string(path).expect("untouched"), "short\n");
+}
+
+#[test]
+fn a_production_refuses_everything_that_only_a_trial_may_have_at_once() {
+    let trial = [
+        ("DATABASE_URL", "postgres://sayso:sayso@db/sayso"),
+        ("SAYSO_DATABASE__OWNER_URL", "postgres://owner:postgres@db/sayso"),
+        ("REDIS_URL", "redis://cache:6379/"),
+        ("SAYSO_SECRETS__ROOT_KEY", &"07".repeat(32)),
+        ("SAYSO_LIMITS__ENABLED", "false"),
+        ("SAYSO_DATABASE__REFUSE_UNSAFE", "false"),
+        ("SAYSO_AUTH__BCRYPT_COST", "4"),
+        ("SAYSO_HTTP__ALLOWED_ORIGINS", "http://app.example.com"),
+        ("SAYSO_BACKUP__PASSPHRASE", "short"),
+    ];
+    assert!(load(None, &trial, &[]).is_ok(), "a trial may have them");
+
+    let told = faults(None, &[&trial[..], &[("SAYSO_DEPLOYMENT__PRODUCTION", "true")]].concat());
+
+    let keys: Vec<&str> =
+        told.iter().filter_map(|line| line.split_once(':')).map(|(key, _)| key).collect();
+    assert_eq!(
+        keys,
+        [
+            "database.url",
+            "database.owner_url",
+            "redis.url",
+            "secrets.root_key",
+            "backup.passphrase",
+            "limits.enabled",
+            "database.refuse_unsafe",
+            "auth.bcrypt_cost",
+            "http.allowed_origins",
+        ]
+    );
+    assert!(load(None, &[("SAYSO_DEPLOYMENT__PRODUCTION", "true")], &[]).is_ok());
+}
+
+#[test]
+fn every_value_is_told_with_its_source_and_no_secret_is() {
+    let env = pairs(&[
+        ("HOME", "/home/ada"),
+        ("DATABASE_URL", "postgres://u:hunter2@h/d"),
+        ("SAYSO_HTTP__LISTEN", "127.0.0.1:2"),
+    ]);
+    let flags = pairs(&[("log.filter", "debug")]);
+
+    let (_, told) = Settings::load_told(None, env.into_iter(), flags).expect("valid");
+
+    let of = |key: &str| {
+        let one = told.iter().find(|one| one.key == key).expect("every setting is told");
+        let source = one.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        (one.value.clone(), source)
+    };
+    assert_eq!(of("http.listen"), ("127.0.0.1:2".into(), " (from SAYSO_HTTP__LISTEN)".into()));
+    assert_eq!(of("log.filter"), ("debug".into(), " (from the command line)".into()));
+    assert_eq!(of("database.url"), ("[secret]".into(), " (from DATABASE_URL)".into()));
+    assert_eq!(of("redis.url"), (String::new(), String::new()));
+    assert_eq!(of("http.drain_ms"), ("3000".into(), String::new()));
+    assert_eq!(told.len(), reference().len());
+    assert!(!format!("{told:?}").contains("hunter2"));
 }

@@ -22,6 +22,7 @@
 //! of its own. Each has its limits: how many may wait and for how long, and how
 //! long an answer is waited for. Past them it is 503, never a queue.
 
+pub mod backup;
 mod checks;
 mod connect;
 mod cost;

@@ -166,6 +166,18 @@ impl Log {
         after(&mut self.db.read(), position, limit).await
     }
 
+    /// Where the log ends, and the name of its history; `None` before the first
+    /// leader has made it.
+    pub async fn end(&self) -> Result<Option<(i64, Arc<str>)>, DbError> {
+        Ok(self.head().await?.map(|head| (head.position, head.epoch)))
+    }
+
+    /// What lies after `position`, on whatever stream, oldest first, at most
+    /// `limit`: for whoever sits at the machine, who may see everything.
+    pub async fn everything_after(&self, position: i64, limit: i64) -> Result<Vec<Event>, DbError> {
+        self.after(position, limit).await
+    }
+
     /// Finds where a socket of `user` begins: at its cursor if the log reaches
     /// back to it, else at the head, with the reason.
     pub async fn attach(

@@ -58,6 +58,13 @@ impl RootKey {
         Self(Zeroizing::new(bytes))
     }
 
+    /// Names the key without telling anything of it: the same for the same
+    /// key, and otherwise another.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        crate::hex::encode(&self.derive("fingerprint")[..8])
+    }
+
     /// A 256-bit key for `purpose`: HMAC-SHA-256 of the purpose under the root
     /// (the expansion step of HKDF, RFC 5869, with one block).
     #[must_use]

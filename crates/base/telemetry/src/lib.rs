@@ -6,5 +6,5 @@
 mod logs;
 mod metrics_text;
 
-pub use logs::{LogError, init};
+pub use logs::{LogError, LogFilter, init};
 pub use metrics_text::{MetricsText, UPKEEP_EVERY};

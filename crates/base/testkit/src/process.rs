@@ -34,6 +34,7 @@ const LOG_LINES: usize = 60;
 pub struct ProcessSetup {
     bin: Option<PathBuf>,
     env: Vec<(String, String)>,
+    args: Vec<String>,
     data_dir: Option<PathBuf>,
 }
 
@@ -81,6 +82,13 @@ impl ProcessSetup {
         self
     }
 
+    /// Flags that stand before every command.
+    #[must_use]
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
     /// A data folder that others use as well.
     #[must_use]
     pub fn data_dir(mut self, path: &Path) -> Self {
@@ -112,10 +120,27 @@ impl Process {
     /// Starts it without waiting.
     #[must_use]
     pub fn begin(setup: ProcessSetup) -> Self {
-        let mut process =
-            Self { setup, folder: TestFolder::new(), port: Port::free(), child: None };
+        let mut process = Self::idle(setup);
         process.start_again();
         process
+    }
+
+    /// Does not start it: for commands before the first start.
+    #[must_use]
+    pub fn idle(setup: ProcessSetup) -> Self {
+        Self { setup, folder: TestFolder::new(), port: Port::free(), child: None }
+    }
+
+    /// The binary that the tests are run for.
+    #[must_use]
+    pub fn program() -> PathBuf {
+        built()
+    }
+
+    /// A folder of the test's own, beside its data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// `http://127.0.0.1:<port>`.
@@ -258,7 +283,8 @@ impl Process {
         err
     }
 
-    async fn ran(&self, args: &[&str], input: &str) -> (ExitStatus, String, String) {
+    /// Runs another command; how it ended, what it answered and what it said.
+    pub async fn ran(&self, args: &[&str], input: &str) -> (ExitStatus, String, String) {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
@@ -279,6 +305,7 @@ impl Process {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.bin());
+        command.args(&self.setup.args);
         for (name, _) in process_environment() {
             // The settings of whoever runs the tests are not the test's.
             if name.starts_with("SAYSO_") || name == "DATABASE_URL" || name == "REDIS_URL" {

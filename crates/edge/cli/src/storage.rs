@@ -52,6 +52,12 @@ impl Storage {
         })
     }
 
+    /// Whether there can be anything in it: a database that was named, or one
+    /// of our own that was made.
+    pub fn has_data(settings: &Settings) -> bool {
+        settings.database.url.is_some() || sayso_db::managed::is_made(&settings.data_dir)
+    }
+
     fn named(settings: &Settings) -> Result<Self> {
         let parse = |url: &str| url.parse::<Config>().context("the database URL cannot be read");
         let url = settings.database.url.as_ref().context("no database is named")?;

@@ -77,7 +77,7 @@ fn choose(
 
 /// The folders in which a server may be, the preferred first: `PATH`, then the
 /// newest of what the usual packages install.
-fn candidates() -> Vec<PathBuf> {
+pub(crate) fn candidates() -> Vec<PathBuf> {
     let mut folders = sayso_config::search_path();
     for (above, prefix) in [
         ("/usr/lib/postgresql", ""),
@@ -109,7 +109,7 @@ fn versions_in(above: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// The major version in `postgres (PostgreSQL) 17.2 (Debian 17.2-1)`; a
 /// development version reads `18devel`.
-fn major_of(said: &str) -> Option<u32> {
+pub(crate) fn major_of(said: &str) -> Option<u32> {
     let version = said.split("(PostgreSQL) ").nth(1)?;
     let digits = version.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()

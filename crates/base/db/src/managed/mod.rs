@@ -11,7 +11,7 @@
 
 mod account;
 mod attach;
-mod binaries;
+pub(crate) mod binaries;
 mod conf;
 mod error;
 mod folder;
@@ -42,6 +42,12 @@ pub struct ManagedOptions {
     pub data_dir: PathBuf,
     /// The folder of `postgres` and `initdb`, if they are not to be looked for.
     pub pg_bin: Option<PathBuf>,
+}
+
+/// Whether a data folder holds a cluster.
+#[must_use]
+pub fn is_made(data_dir: &std::path::Path) -> bool {
+    data_dir.join("postgres/PG_VERSION").exists()
 }
 
 /// How the server is.

@@ -102,6 +102,18 @@ pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, D
     }
 }
 
+/// Whether `key` has signed the newest entry of the audit; `None` while there
+/// is none. A look at the end, where [`verify_chain`] walks all of it.
+pub async fn fits_the_audit(db: &Db, key: &AuditKey) -> Result<Option<bool>, DbError> {
+    let end = db.read().row(&END, &[]).await?;
+    let last: i64 = end.map_or(0, |row| row.get(0));
+    let rows = db.read().rows(&CHAIN, &[&(last - 2), &2_i64]).await?;
+    let Some(newest) = rows.last() else { return Ok(None) };
+    let before: Vec<u8> = if rows.len() > 1 { rows[0].get(2) } else { Vec::new() };
+    let (seq, entry, hash): (i64, &str, Vec<u8>) = (newest.get(0), newest.get(1), newest.get(2));
+    Ok(Some(seq == last && hash == key.link(&before, seq, entry)))
+}
+
 /// Whether the columns by which an entry is found say what its text says.
 fn is_found_by_its_text(row: &Row) -> bool {
     let Ok(text) = serde_json::from_str::<Value>(row.get(1)) else { return false };

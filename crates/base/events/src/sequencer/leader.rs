@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sayso_db::DbError;
+use sayso_db::tokio_postgres::error::SqlState;
 use sayso_db::tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_util::sync::CancellationToken;
 
@@ -146,7 +147,7 @@ impl Leader {
     /// What is due every few seconds: room for the next positions, a seal over
     /// the audit, and a look at who keeps old rows alive.
     async fn look_after(&self, sequencer: &Sequencer, sealed: &mut Sealed) -> Result<(), DbError> {
-        bounded(self.client.execute(batch::PARTITIONS, &[])).await?;
+        self.make_room().await?;
         if sealed.at.elapsed() >= sequencer.limits.seal_every {
             self.seal(sequencer, sealed).await?;
         }
@@ -160,6 +161,23 @@ impl Leader {
             );
         }
         Ok(())
+    }
+
+    /// Room for the next positions is made two ranges ahead, and needs the
+    /// strongest lock for a moment. Whoever reads the whole log meanwhile (a
+    /// backup) is in the way: then it is tried again later, and not waited for,
+    /// since everybody else would queue up behind.
+    async fn make_room(&self) -> Result<(), DbError> {
+        bounded(self.client.batch_execute(batch::IMPATIENT)).await?;
+        let made = self.client.execute(batch::PARTITIONS, &[]);
+        let made = tokio::time::timeout(STEP_TIMEOUT, made).await;
+        match made.map_err(|late| DbError::Unavailable(late.into()))? {
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                tracing::warn!("somebody reads the log and keeps it from making room ahead");
+            }
+            made => drop(made.map_err(DbError::from)?),
+        }
+        bounded(self.client.batch_execute(batch::PATIENT)).await
     }
 
     async fn seal(&self, sequencer: &Sequencer, sealed: &mut Sealed) -> Result<(), DbError> {

@@ -30,7 +30,7 @@ use sayso_kernel::{Clock, Random};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use audit::{AuditKey, verify_chain};
+pub use audit::{AuditKey, fits_the_audit, verify_chain};
 pub use batch::Batch;
 use leader::Leader;
 
@@ -128,7 +128,8 @@ impl Sequencer {
                     self.leading.send_replace(false);
                     metrics::gauge!("sayso_sequencer_leading").set(0.0);
                     if let Err(error) = ended {
-                        tracing::warn!(%error, "no longer leading");
+                        let cause = root_cause(&error);
+                        tracing::warn!(%error, cause, "no longer leading");
                     }
                 }
                 Ok(None) => {}
@@ -140,4 +141,14 @@ impl Sequencer {
             }
         }
     }
+}
+
+/// What lies at the bottom of an error: PostgreSQL's own words, where the error
+/// itself only says that there are some.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }

@@ -256,3 +256,39 @@ impl StopWhenLeading for Node {
         self.stop().await;
     }
 }
+
+/// By then a leader has looked whether there is room ahead.
+const LOOKED_AROUND: Duration = Duration::from_secs(7);
+
+/// A backup reads the whole log for as long as it takes, and the log needs room
+/// ahead meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_the_whole_log_does_not_stop_it_where_room_has_to_be_made() {
+    let (database, stage) = (database().await, TestCtx::new());
+    let node = Node::start(database.db());
+    handover(&database, &stage).await;
+    let led = leader(&database.superuser().await).await;
+    let mut reader = database.owner().await;
+    let reading = reader.transaction().await.unwrap();
+    reading
+        .batch_execute("LOCK TABLE event_log, event_streams IN ACCESS SHARE MODE")
+        .await
+        .unwrap();
+
+    // The next look of the leader wants a range that is not there yet.
+    database.change("UPDATE log_head SET position = 260000").await;
+    let wanted = "SELECT to_regclass('event_log_750000') IS NOT NULL";
+    let began = Instant::now();
+    while began.elapsed() < LOOKED_AROUND {
+        assert!(handover(&database, &stage).await < HANDED_OVER_WITHIN, "the log stood still");
+    }
+    assert_eq!(leader(&database.superuser().await).await, led, "the lead was given up");
+    reading.rollback().await.unwrap();
+
+    until("room for what comes", Duration::from_secs(20), async || {
+        let row = database.app().await.query_one(wanted, &[]).await.unwrap();
+        row.get::<_, bool>(0).then_some(())
+    })
+    .await;
+    node.stop().await;
+}

@@ -36,6 +36,7 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
         ("errors.txt", catalog::errors_text()),
         ("events.txt", catalog::events_text()),
         ("config.md", config_text()),
+        ("config.schema.json", super::config::schema_text()? + "\n"),
         ("env.example", env_text()),
         ("docs/errors.md", catalog::errors_page()),
     ];
@@ -49,7 +50,7 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
 }
 
 /// The OpenAPI document: that of a server which is never connected.
-fn document() -> Result<OpenApi> {
+pub(super) fn document() -> Result<OpenApi> {
     let settings = Settings::at(PathBuf::new());
     let root = RootKey::new([0; RootKey::LEN]);
     let app = AppState {

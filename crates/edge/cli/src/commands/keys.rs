@@ -34,6 +34,10 @@ pub enum KeysCommand {
 
 /// How to rotate.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso keys rotate                    once a quarter, say
+  sayso keys rotate --revoke-old       a key is known to others")]
 pub struct RotateArgs {
     /// No longer believe the keys there are: for when one is known to others. Every access token
     /// becomes invalid at once, and clients refresh.

@@ -32,6 +32,10 @@ pub enum MigrateCommand {
 
 /// How far to go back.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso migrate rollback --to 27             what would it do?
+  sayso migrate rollback --to 27 --yes")]
 pub struct RollbackArgs {
     /// How many migrations to take back.
     #[arg(long, default_value_t = 1, value_name = "N")]

@@ -1,9 +1,14 @@
 //! The commands that an operator types.
 
 mod audit;
+mod backup;
+mod config;
+mod doctor;
+mod events;
 mod golden;
 mod keys;
 mod migrate;
+mod restore;
 mod seed;
 mod serve;
 mod user;
@@ -11,19 +16,33 @@ mod user;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use sayso_config::{Settings, process_environment};
 
 /// The backbone of a company that works by saying things.
 #[derive(Debug, Parser)]
-#[command(name = "sayso", version, about, max_term_width = 100)]
+#[command(name = "sayso", version, about, max_term_width = 100, after_help = HELP)]
 pub struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What `sayso --help` ends with.
+const HELP: &str = "\
+Begin:
+  sayso serve --demo           a company to look at, in a PostgreSQL of Sayso's own
+  sayso doctor                 what is wrong here, and what to do about it
+  sayso backup FILE            the whole database in one file
+
+Settings come from --config, then the environment (SAYSO_<SECTION>__<KEY>, DATABASE_URL,
+REDIS_URL), then --set; `sayso config print` shows what is in force and who said it.
+
+Exit codes: 0 it is done; 1 it could not be done, or what was checked is not as it should be (the
+reason is on standard error); 2 the command line cannot be read. Answers go to standard output,
+logs and reasons to standard error.";
 
 #[derive(Debug, Args)]
 struct SettingsArgs {
@@ -54,6 +73,20 @@ enum Command {
     /// Look after the audit.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Find out what is wrong, and what to do about it.
+    Doctor(doctor::DoctorArgs),
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Look at the log of events.
+    #[command(subcommand)]
+    Events(events::EventsCommand),
+    /// Print the OpenAPI document of this version.
+    Openapi(OpenapiArgs),
+    /// Write the whole database into one file.
+    Backup(backup::BackupArgs),
+    /// Make a backup the database.
+    Restore(restore::RestoreArgs),
     /// Write what the code says of itself into a folder, for review.
     #[command(hide = true)]
     Golden(golden::GoldenArgs),
@@ -77,28 +110,59 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<()> {
+    let given = &cli.settings;
     match cli.command {
-        Command::Serve(args) => serve::run(&settings(&cli.settings)?, &args).await,
-        Command::User(command) => user::run(&settings(&cli.settings)?, command).await,
-        Command::Keys(command) => keys::run(&settings(&cli.settings)?, command).await,
-        Command::Migrate(command) => migrate::run(&settings(&cli.settings)?, command).await,
-        Command::Seed(args) => seed::run(&settings(&cli.settings)?, &args).await,
-        Command::Audit(command) => audit::run(&settings(&cli.settings)?, command).await,
+        Command::Serve(args) => serve::run(given, &args).await,
+        Command::User(command) => user::run(&given.read()?, command).await,
+        Command::Keys(command) => keys::run(&given.read()?, command).await,
+        Command::Migrate(command) => migrate::run(&given.read()?, command).await,
+        Command::Seed(args) => seed::run(&given.read()?, &args).await,
+        Command::Audit(command) => audit::run(&given.read()?, command).await,
+        Command::Doctor(args) => {
+            doctor::run(given.load()?.map(|(settings, _)| settings), &args).await
+        }
+        Command::Config(command) => config::run(given.load()?, &command),
+        Command::Events(command) => events::run(&given.read()?, command).await,
+        Command::Openapi(args) => openapi(&args),
+        Command::Backup(args) => backup::run(&given.read()?, &args).await,
+        Command::Restore(args) => restore::run(&given.read()?, &args).await,
         Command::Golden(args) => golden::run(&args),
     }
 }
 
-fn settings(args: &SettingsArgs) -> Result<Settings> {
-    let mut overrides = Vec::new();
-    for pair in &args.overrides {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| anyhow!("--set takes section.key=value"))?;
-        overrides.push((key.to_owned(), value.to_owned()));
+/// Which document.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso openapi | jq .info.version
+  sayso openapi --asyncapi > asyncapi.json")]
+struct OpenapiArgs {
+    /// The AsyncAPI document instead: everything that travels over a socket.
+    #[arg(long)]
+    asyncapi: bool,
+}
+
+fn openapi(args: &OpenapiArgs) -> Result<()> {
+    if args.asyncapi {
+        say(&sayso_api::asyncapi_text());
+    } else {
+        say(&sayso_api::document(&golden::document()?));
     }
-    Settings::load(args.config.as_deref(), process_environment(), overrides).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-        anyhow!("the settings cannot be used:{}", lines.concat())
-    })
+    Ok(())
+}
+
+impl SettingsArgs {
+    /// The settings with their sources, or all their faults.
+    fn load(&self) -> Result<config::Loaded> {
+        let pairs: Result<Vec<_>> = self.overrides.iter().map(|text| config::pair(text)).collect();
+        Ok(Settings::load_told(self.config.as_deref(), process_environment(), pairs?))
+    }
+
+    /// The settings; all their faults in one error.
+    fn read(&self) -> Result<Settings> {
+        let loaded = self.load()?.map_err(|faults| config::refused(&faults))?;
+        Ok(loaded.0)
+    }
 }
 
 /// What a command answers goes to standard output.
@@ -109,4 +173,44 @@ pub(crate) fn say(text: &str) {
 
 fn say_error(text: &str) {
     eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The examples below a command and all its own.
+    fn examples(command: &clap::Command, all: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().map(str::trim).filter(|line| line.starts_with("sayso "));
+        all.extend(lines.map(str::to_owned));
+        command.get_subcommands().for_each(|inner| examples(inner, all));
+    }
+
+    #[test]
+    fn every_example_of_the_help_can_be_typed() {
+        let mut all = Vec::new();
+        examples(&Cli::command(), &mut all);
+
+        assert!(all.len() > 20, "{all:?}");
+        for line in &all {
+            // A remark stands apart by spaces, a pipe leads to others.
+            let typed = line.split(" | ").next().unwrap_or_default();
+            let typed = typed.split(" > ").next().unwrap_or_default();
+            let typed = typed.split("   ").next().unwrap_or_default().replace('\'', "");
+            let parsed = Cli::try_parse_from(typed.split_whitespace());
+            assert!(
+                parsed.is_ok(),
+                "{line}: {}",
+                parsed.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

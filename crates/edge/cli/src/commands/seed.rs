@@ -12,7 +12,13 @@ use crate::repo::scale::Scale;
 use crate::storage::Storage;
 use crate::{compose, demo, greeting, scale};
 
+/// Which company.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso seed                                 the demo company of thirty
+  sayso seed --scale small
+  sayso seed --scale tasks=1000,messages=5000,people=100,channels=20")]
 pub struct SeedArgs {
     /// Make a company of a size instead of the demo: small, medium or full, or
     /// counts as in tasks=1000,messages=5000,people=100,channels=20.

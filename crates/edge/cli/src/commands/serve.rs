@@ -1,18 +1,28 @@
 //! `sayso serve`: runs until it is told to stop.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use sayso_access::{Ctx, Via};
-use sayso_config::Settings;
+use sayso_config::ToldSetting;
 use sayso_kernel::{Clock, Random};
-use tokio::signal::unix::{SignalKind, signal};
+use sayso_telemetry::LogFilter;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{self, Node};
 use crate::{demo, greeting};
 
-use super::say;
+use super::config::{self, RELOADED};
+use super::{SettingsArgs, say};
 
+/// How to begin.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+SIGTERM stops it in order, a second one at once; SIGHUP takes up log.filter.
+
+Examples:
+  sayso serve --demo
+  sayso --config /etc/sayso/sayso.toml serve
+  sayso serve --set http.listen=0.0.0.0:8080 --set log.format=json")]
 pub struct ServeArgs {
     /// Fill an empty database with a small company to look at.
     #[arg(long)]
@@ -20,14 +30,21 @@ pub struct ServeArgs {
 }
 
 /// Runs the server.
-pub(super) async fn run(settings: &Settings, args: &ServeArgs) -> Result<()> {
-    sayso_telemetry::init(&settings.log)?;
+pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
+    let (settings, told) = given.load()?.map_err(|faults| config::refused(&faults))?;
+    if args.demo && settings.deployment.production {
+        bail!("--demo is for trials, and deployment.production says that this is none");
+    }
+    let filter = sayso_telemetry::init(&settings.log)?;
+    let reload = Reload { given, told, filter };
     // Listened for from the beginning, so that a signal during the start is
     // not lost.
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // Without this it would end the process.
+    let hangup = signal(SignalKind::hangup())?;
     let node = tokio::select! {
-        node = compose::start(settings, Clock::System, Random::from_os()) => node?,
+        node = compose::start(&settings, Clock::System, Random::from_os()) => node?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
@@ -39,6 +56,7 @@ pub(super) async fn run(settings: &Settings, args: &ServeArgs) -> Result<()> {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+        () = reload.run(hangup) => {}
     }
     tracing::info!("stopping");
     tokio::select! {
@@ -48,6 +66,42 @@ pub(super) async fn run(settings: &Settings, args: &ServeArgs) -> Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+/// Reads the settings anew whenever it is asked to.
+struct Reload<'a> {
+    given: &'a SettingsArgs,
+    told: Vec<ToldSetting>,
+    filter: LogFilter,
+}
+
+impl Reload<'_> {
+    async fn run(mut self, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            if let Err(error) = self.once() {
+                tracing::error!("nothing was taken up: {error:#}");
+            }
+        }
+        // Signals do not end while the process lives.
+        std::future::pending().await
+    }
+
+    fn once(&mut self) -> Result<()> {
+        let (settings, told) = self.given.load()?.map_err(|faults| config::refused(&faults))?;
+        self.filter.set(&settings.log)?;
+        tracing::warn!(filter = settings.log.filter, "the settings were read anew");
+        let waiting = config::needing_a_restart(&self.told, &told);
+        if !waiting.is_empty() {
+            tracing::warn!("these need a restart: {}", waiting.join(", "));
+        }
+        self.told = told.into_iter().zip(&self.told).map(|(new, old)| kept(new, old)).collect();
+        Ok(())
+    }
+}
+
+/// What is in force now: of a setting that needs a restart still the old one.
+fn kept(new: ToldSetting, old: &ToldSetting) -> ToldSetting {
+    if new.key == RELOADED { new } else { old.clone() }
 }
 
 /// Says where Sayso is, and how to get in.

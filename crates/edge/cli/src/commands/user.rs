@@ -29,6 +29,9 @@ pub enum UserCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso user erase 01a220f8-ba57-7013-8c07-e60a3620be58 --yes")]
 pub struct EraseArgs {
     /// The person's id.
     id: UserId,
@@ -38,6 +41,10 @@ pub struct EraseArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso user reset --email ada@example.com
+  sayso user reset --email ada@example.com --remove-totp     device and recovery codes are lost")]
 pub struct ResetArgs {
     /// The address they log in with.
     #[arg(long)]
@@ -48,6 +55,10 @@ pub struct ResetArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  echo 'a long pass phrase' | \\
+  sayso user create --role ceo --email ada@example.com --name Ada --password-stdin")]
 pub struct CreateArgs {
     /// What the person may do.
     #[arg(long)]

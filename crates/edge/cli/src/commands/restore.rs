@@ -1,0 +1,239 @@
+//! `sayso restore`: a backup becomes the database.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use sayso_access::{Ctx, Via};
+use sayso_config::{Settings, root_key_of};
+use sayso_db::backup::{Occupied, Programs, Restore};
+use sayso_db::migrate::MIGRATIONS;
+use sayso_kernel::secret::Secret;
+use sayso_kernel::{Clock, Random, hex};
+
+use super::backup::{PassphraseArgs, STREAM};
+use super::say;
+use crate::archive::{self, About, Opened};
+use crate::repo::restored::{END_SESSIONS, NEW_EPOCH};
+use crate::storage::Storage;
+
+/// What to restore, and over what.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sayso restore --check sayso.backup                 is it whole?
+  sayso restore sayso.backup                         into an empty data folder or database
+  ssh vault 'cat sayso.backup' | sayso restore -
+  sayso restore --force sayso.backup                 instead of what is there now
+
+Every Sayso on the database must be stopped. All happens in one transaction: the rows are compared
+with what was counted when the backup was made, and if anything fails nothing has changed.
+Afterwards all sessions are ended, and clients read afresh (the log has another epoch).")]
+pub struct RestoreArgs {
+    /// The backup; `-` for standard input.
+    file: PathBuf,
+    /// Only read it: is it whole, and what is in it? Changes nothing.
+    #[arg(long)]
+    check: bool,
+    /// Replace a database that somebody is in. What is there now is gone then.
+    #[arg(long)]
+    force: bool,
+    /// Restore although the root key that belongs to the backup is not here:
+    /// nobody can log in with their password, and second factors are lost.
+    #[arg(long)]
+    without_key: bool,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+pub(super) async fn run(settings: &Settings, args: &RestoreArgs) -> Result<()> {
+    let random = Random::from_os();
+    let source = Source::take(settings, args, &random)?;
+    let found = source.inspect(settings)?;
+    if args.check {
+        say(&found.told());
+        return Ok(());
+    }
+    let known = i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX);
+    if found.about.contents.schema > known {
+        bail!(
+            "the backup is at schema {}, and this Sayso knows only {known}: restore it with Sayso {} \
+             or newer",
+            found.about.contents.schema,
+            found.about.sayso
+        );
+    }
+    let key_to_keep = found.key_to_keep(settings, args)?;
+    let storage = Storage::attach(settings, &random).await?;
+    let restored = restore(&storage, settings, &random, (&source, &found, args, key_to_keep)).await;
+    storage.close().await;
+    say(&restored?);
+    Ok(())
+}
+
+async fn restore(
+    storage: &Storage,
+    settings: &Settings,
+    random: &Random,
+    (source, found, args, key): (&Source, &Found, &RestoreArgs, Option<Secret<String>>),
+) -> Result<String> {
+    let about = &found.about;
+    let taken = Restore::begin(&storage.owner).await?;
+    match taken.occupied().await? {
+        Occupied::Foreign => bail!("there are tables of something else in this database"),
+        Occupied::People(count) if !args.force => bail!(
+            "there are {count} people in this database: make a backup of it, and say --force to \
+             replace everything in it"
+        ),
+        Occupied::No | Occupied::People(_) => {}
+    }
+    let major = taken.major.max(about.dumped_by);
+    let programs = Programs::find(settings.managed.pg_bin.as_deref(), major)?;
+    // Before the rows that need it: a database without its key is the worse half.
+    if let Some(key) = key {
+        settings.keep_root_key(&key)?;
+    }
+    let (epoch, now) = (hex::encode(&random.bytes::<8>()), Clock::System.now());
+    let last: [(&str, &(dyn sayso_db::tokio_postgres::types::ToSql + Sync)); 2] =
+        [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now)];
+    taken.lay_in(&programs, source.open()?, &about.contents, &last).await?;
+    drop(taken);
+    let noted = note(storage, settings, random, about).await;
+    noted.context("the backup is restored, and then this failed")?;
+    Ok(format!(
+        "restored {} rows of {}; all sessions are ended, the history is {epoch}",
+        about.contents.rows(),
+        about.at
+    ))
+}
+
+/// Brings the schema up to date, and writes down what happened.
+async fn note(
+    storage: &Storage,
+    settings: &Settings,
+    random: &Random,
+    about: &About,
+) -> Result<()> {
+    let db = storage.open(settings).await?;
+    let ctx = Ctx::anonymous(Via::System, Clock::System, random.clone());
+    let (at, contents) = (about.at, &about.contents);
+    let noted = db.transaction(&ctx, async |tx, _| {
+        tx.emit(sayso_audit::events::restored(at, contents.epoch.as_deref(), contents.position));
+        Ok(())
+    });
+    let noted = noted.await;
+    db.close();
+    Ok(noted?)
+}
+
+/// The bytes of a backup, which are read twice.
+struct Source {
+    path: PathBuf,
+    passphrase: Option<Secret<String>>,
+    is_spooled: bool,
+}
+
+impl Source {
+    /// What comes by standard input is kept in the data folder meanwhile, as
+    /// it came.
+    fn take(settings: &Settings, args: &RestoreArgs, random: &Random) -> Result<Self> {
+        let passphrase = args.passphrase.read(settings)?;
+        if args.file != Path::new(STREAM) {
+            return Ok(Self { path: args.file.clone(), passphrase, is_spooled: false });
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&settings.data_dir)?;
+        let name = format!("restore.{}", hex::encode(&random.bytes::<8>()));
+        let path = settings.data_dir.join(name);
+        let source = Self { path, passphrase, is_spooled: true };
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&source.path)?;
+        std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+        Ok(source)
+    }
+
+    fn open(&self) -> Result<Opened<Box<dyn Read + Send>>> {
+        let file = File::open(&self.path);
+        let file = file.with_context(|| format!("{} cannot be read", self.path.display()))?;
+        Opened::open(archive::unsealed(file, self.passphrase.as_ref())?)
+    }
+
+    /// Reads all of it once, before anything is changed.
+    fn inspect(&self, settings: &Settings) -> Result<Found> {
+        let mut opened = self.open()?;
+        let about = opened.about.clone();
+        let programs = Programs::find(settings.managed.pg_bin.as_deref(), about.dumped_by)?;
+        about.contents.check(&programs, &mut opened)?;
+        Ok(Found { key: opened.finish()?, about })
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.is_spooled {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What is in a backup.
+struct Found {
+    about: About,
+    key: Option<Secret<String>>,
+}
+
+impl Found {
+    fn told(&self) -> String {
+        let About { at, sayso, contents, root_key, .. } = &self.about;
+        let key = match (root_key, &self.key) {
+            (_, Some(_)) => "with its root key".to_owned(),
+            (Some(key), None) => format!("without its root key ({key})"),
+            (None, None) => "made where no root key was known".to_owned(),
+        };
+        let epoch = contents.epoch.as_deref().unwrap_or("-");
+        format!(
+            "it is whole: {} rows of {} tables as of {at}, by Sayso {sayso} on PostgreSQL {}, schema \
+             {}, history {epoch} at {}, {key}",
+            contents.rows(),
+            contents.tables.len(),
+            contents.major(),
+            contents.schema,
+            contents.position
+        )
+    }
+
+    /// The root key to be put into the data folder, if it has to be; refuses
+    /// where the one that belongs to the backup would be missing.
+    fn key_to_keep(
+        &self,
+        settings: &Settings,
+        args: &RestoreArgs,
+    ) -> Result<Option<Secret<String>>> {
+        let Some(wanted) = &self.about.root_key else { return Ok(None) };
+        let here = settings.known_root_key()?;
+        let known = settings.previous_root_keys()?.into_iter().chain(here.clone());
+        if known.map(|key| key.fingerprint()).any(|key| key == *wanted) || args.without_key {
+            return Ok(None);
+        }
+        let brought = self
+            .key
+            .as_ref()
+            .filter(|digits| root_key_of(digits).is_some_and(|key| key.fingerprint() == *wanted));
+        match (here, brought) {
+            (None, Some(digits)) => Ok(Some(digits.clone())),
+            (None, None) => bail!(
+                "the root key of this backup ({wanted}) is neither in it nor here: give it in \
+                 secrets.root_key or as {}; with --without-key nobody can log in",
+                settings.root_key_file().display()
+            ),
+            (Some(here), _) => bail!(
+                "the root key here ({}) is not that of the backup ({wanted}): give that one in \
+                 secrets.root_key (or secrets.previous_root_keys), or move {} away",
+                here.fingerprint(),
+                settings.root_key_file().display()
+            ),
+        }
+    }
+}

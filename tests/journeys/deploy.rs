@@ -1,0 +1,160 @@
+//! What stands in `deploy/` is checked by what would read it, as far as that is
+//! on this machine, and its metrics are those that a server has.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use sayso_testkit::{Client, TestFolder, until};
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::company::open_channel;
+use crate::golden::root;
+
+/// Some things are measured every few seconds only.
+const MEASURED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Counted only when something goes wrong: a server that is well has no line
+/// for them yet.
+const RARE: [&str; 15] = [
+    "sayso_access_refusals_total",
+    "sayso_access_refusals_unwritten_total",
+    "sayso_auth_hash_refused_total",
+    "sayso_db_pool_refusals_total",
+    "sayso_db_pool_timeouts_total",
+    "sayso_db_read_refusals_total",
+    "sayso_db_statement_errors_total",
+    "sayso_db_transaction_retries_total",
+    "sayso_limits_refused_total",
+    "sayso_log_consumers_given_up_total",
+    "sayso_realtime_closed_total",
+    "sayso_realtime_offered_total",
+    "sayso_realtime_refused_total",
+    "sayso_realtime_sockets",
+    "sayso_sequencer_quarantined_total",
+];
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// Every name of ours in a text, without what Prometheus adds to histograms.
+fn names(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let ours = words.filter(|word| word.starts_with("sayso_"));
+    ours.map(|name| {
+        let ends = ["_bucket", "_sum", "_count"];
+        ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
+    })
+    .collect()
+}
+
+/// A program's verdict; `None` where it is not installed.
+fn verdict(program: &str, args: &[&str]) -> Option<Output> {
+    match Command::new(program).args(args).output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("{program} is not here: not asked");
+            None
+        }
+        Err(error) => panic!("{program}: {error}"),
+    }
+}
+
+#[track_caller]
+fn assert_well(output: &Output) {
+    let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dashboard_and_alerts_ask_only_for_what_a_server_measures() {
+    let cluster = Cluster::found().await;
+    let ceo = &cluster.company.ceo;
+    let channel = open_channel(ceo, "all hands", &[]).await;
+    let path = format!("/api/channels/{channel}/messages");
+    ceo.post(&path, json!({ "content": "measured" })).await.expect(201);
+    let mut measured = BTreeSet::new();
+    until("both nodes to measure", MEASURED_WITHIN, async || {
+        for url in [cluster.company.server.url(), cluster.second.url()] {
+            measured.extend(names(&Client::anonymous(&url).get("/metrics").await.text));
+        }
+        let led = ["sayso_consumer_lag_events", "sayso_db_oldest_snapshot_seconds"];
+        led.iter().all(|name| measured.contains(*name)).then_some(())
+    })
+    .await;
+
+    let code = code(&root().join("crates"));
+    for file in ["deploy/alerts.yml", "deploy/grafana-dashboard.json"] {
+        let asked = names(&text(file));
+        assert!(asked.len() > 10, "{file}: {asked:?}");
+        for name in asked.iter().filter(|name| !measured.contains(*name)) {
+            assert!(RARE.contains(&name.as_str()), "{file}: nobody measures {name}");
+            assert!(code.contains(&format!("\"{name}\"")), "{file}: no code counts {name}");
+        }
+    }
+    let dashboard: Value = serde_json::from_str(&text("deploy/grafana-dashboard.json")).unwrap();
+    assert!(dashboard["panels"].as_array().unwrap().len() > 10);
+}
+
+/// All code below a folder.
+fn code(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &code(&path);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            all += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn the_balancer_reads_its_configuration() {
+    let file = root().join("deploy/haproxy.cfg");
+    // The names of the nodes are known only inside their network.
+    if let Some(output) = verdict("haproxy", &["-c", "-dr", "-f", file.to_str().unwrap()]) {
+        assert_well(&output);
+    }
+}
+
+#[test]
+fn the_unit_is_one_and_its_settings_are_settings() {
+    let unit = text("deploy/sayso.service");
+    let known: BTreeSet<String> =
+        sayso_config::reference().into_iter().map(|doc| doc.env).collect();
+    let given = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let given: Vec<&str> = given.filter_map(|line| line.split_once('=')).map(|(a, _)| a).collect();
+    assert!(given.len() > 2 && given.iter().all(|name| known.contains(*name)), "{given:?}");
+    // What it would start is not installed here.
+    let folder = TestFolder::new();
+    let path = folder.path().join("sayso.service");
+    std::fs::write(&path, unit.replace("/usr/local/bin/sayso", "/bin/true")).unwrap();
+    if let Some(output) = verdict("systemd-analyze", &["verify", path.to_str().unwrap()]) {
+        assert_well(&output);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+/// `docker compose config` is not asked: it is on few machines. What it would
+/// find first is looked for here.
+#[test]
+fn what_compose_mounts_is_there() {
+    let compose = text("compose.yaml");
+    let mounted = compose.lines().filter_map(|line| line.trim().strip_prefix("- ./"));
+    let mounted: Vec<&str> = mounted.filter_map(|line| line.split(':').next()).collect();
+    assert!(mounted.len() >= 4, "{mounted:?}");
+    for file in mounted {
+        assert!(root().join(file).is_file(), "{file} is not there");
+    }
+}
+
+#[test]
+fn a_name_of_a_histogram_is_found_without_its_ending() {
+    let found = names("rate(sayso_x_seconds_bucket[5m]) / sayso_y_total{a=\"b\"}");
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["sayso_x_seconds", "sayso_y_total"]);
+}
