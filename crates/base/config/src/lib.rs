@@ -8,6 +8,7 @@
 //! reference. To add a setting, add a field to its section.
 
 mod auth;
+mod cache;
 mod database;
 mod environment;
 mod events;
@@ -27,6 +28,7 @@ mod trash;
 mod value;
 
 pub use auth::{Auth, PerRole, RoleNames, SessionsOver};
+pub use cache::Cache;
 pub use database::Database;
 pub use environment::{process_environment, runtime_dir, search_path};
 pub use events::Events;

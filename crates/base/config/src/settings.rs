@@ -7,7 +7,8 @@ use crate::fault::{ConfigFault, Source};
 use crate::layer::Layers;
 use crate::section::{SettingDoc, variable};
 use crate::{
-    Auth, Database, Events, Http, Limits, Log, ManagedPostgres, Realtime, Redis, Secrets, Trash,
+    Auth, Cache, Database, Events, Http, Limits, Log, ManagedPostgres, Realtime, Redis, Secrets,
+    Trash,
 };
 
 /// All settings of a Sayso.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The trash.
     pub trash: Trash,
+    /// What was read and is kept.
+    pub cache: Cache,
 }
 
 impl Settings {
@@ -89,6 +92,7 @@ impl Settings {
             log: Log::default(),
             limits: Limits::default(),
             trash: Trash::default(),
+            cache: Cache::default(),
         }
     }
 
@@ -104,6 +108,7 @@ impl Settings {
         self.log = Log::take(layers);
         self.limits = Limits::take(layers);
         self.trash = Trash::take(layers);
+        self.cache = Cache::take(layers);
     }
 
     /// What no single setting can tell.
@@ -193,6 +198,7 @@ pub fn reference() -> Vec<SettingDoc> {
         Log::reference(),
         Limits::reference(),
         Trash::reference(),
+        Cache::reference(),
     ];
     std::iter::once(data_dir).chain(sections.into_iter().flatten()).collect()
 }

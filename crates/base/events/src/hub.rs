@@ -52,10 +52,28 @@ pub enum Message {
 pub enum Applied<'a> {
     /// The next events of the log.
     Events(&'a [Arc<Event>]),
-    /// As [`Message::Reset`].
-    Reset,
+    /// As [`Message::Reset`]; from this position on everything is shown.
+    Reset(i64),
     /// As [`Message::Ahead`].
     Ahead(&'a [Effect]),
+}
+
+/// A moment as this node counts them, to be compared with what it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// As a number that rises with time; 0 is before everything.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The moment that [`Moment::as_u64`] told.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
@@ -114,6 +132,18 @@ impl Hub {
             return false;
         };
         u128::from(self.0.millis(Instant::now()).saturating_sub(at)) <= FRESH_FOR.as_millis()
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(self.0.millis(Instant::now()) + 1)
+    }
+
+    /// Whether everything that was committed by `moment` is applied here.
+    #[must_use]
+    pub fn knows_of(&self, moment: Moment) -> bool {
+        moment.0 == 0 || self.0.fresh_at.load(Ordering::Acquire) > moment.0
     }
 
     /// This node was up to date when it asked, which was at `asked`.
@@ -212,7 +242,7 @@ impl Hub {
 
     /// Starts over at a place.
     pub(crate) async fn reset(&self, epoch: &Arc<str>, position: i64) {
-        self.0.show(Applied::Reset);
+        self.0.show(Applied::Reset(position));
         let listeners = {
             let mut state = self.0.state.lock();
             state.ring.clear();

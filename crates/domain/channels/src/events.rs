@@ -282,6 +282,7 @@ pub(crate) fn read(channel: &Channel, user_id: UserId, reading: &Reading) -> Fac
         mention_count: reading.mention_count,
     };
     Fact::event(&READ, vec![Stream::User(user_id)], channel.version, &data)
+        .about("channel", channel.id.0)
 }
 
 /// What the event of a setting says.
@@ -314,6 +315,7 @@ pub(crate) fn muted(
         muted_until,
     };
     Fact::event(&MUTED, vec![Stream::User(user_id)], channel.version, &data)
+        .about("channel", channel.id.0)
 }
 
 /// Somebody came in: their own event, with which following begins.

@@ -92,6 +92,17 @@ pub struct Relations {
     pub dependents: Vec<Relation>,
 }
 
+impl Relations {
+    /// Takes in a relation whose other end the reader sees; no other.
+    fn add(&mut self, related: repo::Related) {
+        let side =
+            if related.is_dependency { &mut self.dependencies } else { &mut self.dependents };
+        if related.is_seen {
+            side.push(related.relation);
+        }
+    }
+}
+
 /// What a task is to depend on, and what no longer.
 #[derive(Clone, Debug, Default)]
 pub struct DependencyChange {
@@ -112,11 +123,26 @@ pub async fn relations(
     }
     let reader = ctx.require_actor()?.user_id;
     let mut all: BTreeMap<TaskId, Relations> = BTreeMap::new();
-    for (owner, is_dependency, relation) in repo::relations(db, reader, tasks).await? {
-        let own = all.entry(owner).or_default();
-        if is_dependency { &mut own.dependencies } else { &mut own.dependents }.push(relation);
+    for related in repo::relations(db, reader, tasks).await? {
+        all.entry(related.owner).or_default().add(related);
     }
     Ok(all)
+}
+
+/// The relations of one task that the caller sees, and every task at the other
+/// end of one, seen or not: what of them changes may change what is shown.
+pub async fn relations_of(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    task: TaskId,
+) -> Result<(Relations, Vec<TaskId>), Fault> {
+    let reader = ctx.require_actor()?.user_id;
+    let (mut own, mut others) = (Relations::default(), Vec::new());
+    for related in repo::relations(db, reader, &[task]).await? {
+        others.push(related.relation.other.id);
+        own.add(related);
+    }
+    Ok((own, others))
 }
 
 /// Adds and removes what a task depends on. What is there already, or is not

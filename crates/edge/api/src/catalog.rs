@@ -36,6 +36,7 @@ pub fn codes() -> Vec<&'static Code> {
 pub fn facts() -> Vec<&'static FactKind> {
     let mut all: Vec<&'static FactKind> = [
         sayso_events::FACTS,
+        sayso_cache::FACTS,
         sayso_auth::FACTS,
         sayso_users::FACTS,
         sayso_channels::FACTS,
@@ -56,6 +57,7 @@ pub fn statements() -> Vec<&'static Sql> {
     let mut all = [
         sayso_db::statements(),
         sayso_events::statements(),
+        sayso_cache::statements(),
         sayso_auth::statements(),
         sayso_users::statements(),
         sayso_channels::statements(),

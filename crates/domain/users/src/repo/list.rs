@@ -48,6 +48,10 @@ const LOOKUP_SEEN: Sql = Sql::new(
     ),
 );
 
+/// Whether the reader is a guest.
+const IS_GUEST: Sql =
+    Sql::new("users.is_guest", concat!("WITH ", caller!(), " SELECT is_guest FROM caller"));
+
 const REPORTS: Sql = Sql::new(
     "users.reports",
     concat!(
@@ -180,7 +184,7 @@ const OF_MANAGER: Orders = orders!(
 /// The statements of this file.
 pub(super) fn all() -> Vec<&'static Sql> {
     let lists = [OF_ALL, OF_IDS, OF_MANAGER].into_iter().flatten().flatten();
-    lists.chain([&LOOKUP_SEEN, &REPORTS]).collect()
+    lists.chain([&LOOKUP_SEEN, &IS_GUEST, &REPORTS]).collect()
 }
 
 /// A person that the reader sees; who reads for the machine sees everybody.
@@ -190,6 +194,12 @@ pub(crate) async fn lookup_seen(
     id: UserId,
 ) -> Result<Option<User>, DbError> {
     Ok(db.row(&LOOKUP_SEEN, &[&reader, &id]).await?.as_ref().map(user))
+}
+
+/// Whether the reader is a guest, who does not see everybody.
+pub(crate) async fn is_guest(db: &mut impl Queries, reader: UserId) -> Result<bool, DbError> {
+    let row = db.row(&IS_GUEST, &[&reader]).await?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Where the first page of a list begins.

@@ -1,6 +1,7 @@
 //! The commands that an operator types.
 
 mod audit;
+mod cache;
 mod golden;
 mod keys;
 mod migrate;
@@ -54,6 +55,9 @@ enum Command {
     /// Look after the audit.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look after what was read and is kept.
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Write what the code says of itself into a folder, for review.
     #[command(hide = true)]
     Golden(golden::GoldenArgs),
@@ -84,6 +88,7 @@ async fn dispatch(cli: Cli) -> Result<()> {
         Command::Migrate(command) => migrate::run(&settings(&cli.settings)?, command).await,
         Command::Seed(args) => seed::run(&settings(&cli.settings)?, &args).await,
         Command::Audit(command) => audit::run(&settings(&cli.settings)?, command).await,
+        Command::Cache(command) => cache::run(&settings(&cli.settings)?, command).await,
         Command::Golden(args) => golden::run(&args),
     }
 }
