@@ -13,3 +13,5 @@ mod storm;
 mod walk;
 mod way;
 mod writer;
+
+pub use mutants::mutant_bin;

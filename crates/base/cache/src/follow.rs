@@ -1,6 +1,8 @@
 //! What drops entries: the log on every node, this node's own writes before
 //! their caller is answered, and other nodes' word ahead of the log.
 
+use std::sync::Arc;
+
 use sayso_db::{Db, Effect, FactKind, Told};
 use sayso_events::{Applied, Event};
 use sayso_kernel::mutants;
@@ -32,17 +34,25 @@ impl Cache {
         if !self.0.is_on {
             return;
         }
-        let inner = std::sync::Arc::clone(&self.0);
-        self.0.hub.observe(move |applied| match applied {
-            Applied::Events(events) => events.iter().for_each(|event| inner.hear(event)),
-            Applied::Reset(position) => {
-                inner.stamps.start_over(position);
-                inner.shelf.clear();
+        // Both are held by what the cache itself holds.
+        let inner = Arc::downgrade(&self.0);
+        self.0.hub.observe(move |applied| {
+            let Some(inner) = inner.upgrade() else { return };
+            match applied {
+                Applied::Events(events) => events.iter().for_each(|event| inner.hear(event)),
+                Applied::Reset(position) => {
+                    inner.stamps.start_over(position);
+                    inner.shelf.clear();
+                }
+                Applied::Ahead(effects) => inner.heed_effects(effects, Source::Ahead),
             }
-            Applied::Ahead(effects) => inner.heed_effects(effects, Source::Ahead),
         });
-        let inner = std::sync::Arc::clone(&self.0);
-        db.tell(move |facts| facts.iter().for_each(|fact| inner.heed(fact)));
+        let inner = Arc::downgrade(&self.0);
+        db.tell(move |facts| {
+            if let Some(inner) = inner.upgrade() {
+                facts.iter().for_each(|fact| inner.heed(fact));
+            }
+        });
     }
 }
 

@@ -34,6 +34,8 @@ mod flight;
 mod follow;
 mod l2;
 mod l3;
+mod loaded;
+mod others;
 mod serve;
 mod shelf;
 mod stamps;
@@ -43,10 +45,13 @@ mod worker;
 
 pub use follow::CLEARED;
 pub use l2::Codec;
-pub use serve::{Cache, CacheParts, Found, Loaded, bypassed, required, seen};
+pub use loaded::{Found, Loaded, required, seen};
+pub use serve::{Cache, CacheParts, bypassed};
 pub use shelf::{Key, Value};
 pub use stats::{EntityStats, StatsView};
-pub use table::{Drops, EVERYTHING, Entity, Level, Owner, Rule, SILENT, TABLE, Tier, Watch};
+pub use table::{
+    Drops, EVERYTHING, Entity, Level, Owner, Rule, SILENT, TABLE, Tier, Watch, is_known,
+};
 
 /// The facts that the cache itself leaves: heard by every node, by no client.
 pub const FACTS: &[&sayso_db::FactKind] = &[&CLEARED];

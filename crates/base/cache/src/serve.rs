@@ -9,8 +9,7 @@ use parking_lot::Mutex;
 use sayso_access::Ctx;
 use sayso_config::Cache as Settings;
 use sayso_db::{Db, Fact, Tx};
-use sayso_events::{Hub, Position};
-use sayso_kernel::fault::NOT_FOUND;
+use sayso_events::Hub;
 use sayso_kernel::{Clock, Fault, Random, mutants};
 use sayso_redis::Redis;
 use tokio::sync::mpsc;
@@ -20,6 +19,7 @@ use crate::flight::{Flights, Landed, Part, Pilot, wait};
 use crate::follow::CLEARED;
 use crate::l2::{Codec, L2};
 use crate::l3::{self, L3};
+use crate::loaded::{Found, Loaded, Shared};
 use crate::shelf::{Entry, Key, Shelf, Value};
 use crate::stamps::Stamps;
 use crate::stats::{Count, Stats, StatsView};
@@ -72,66 +72,8 @@ pub(crate) struct Inner {
     pub(crate) l2: Option<L2>,
     pub(crate) work: mpsc::Sender<Work>,
     flights: Flights,
-    l3: Option<L3>,
+    pub(crate) l3: Option<L3>,
     waiting: Mutex<Option<mpsc::Receiver<Work>>>,
-}
-
-/// What was read.
-#[derive(Debug)]
-pub struct Loaded<T> {
-    value: Option<T>,
-    bytes: usize,
-    watched: Vec<Watch>,
-}
-
-impl<T> Loaded<T> {
-    /// A thing that takes about so many bytes.
-    pub fn of(value: T, bytes: usize) -> Self {
-        Self { value: Some(value), bytes, watched: Vec::new() }
-    }
-
-    /// There is no such thing, or it is hidden: that is kept as well.
-    #[must_use]
-    pub fn nothing() -> Self {
-        Self { value: None, bytes: 0, watched: Vec::new() }
-    }
-
-    /// It shows these too, and goes when they change.
-    #[must_use]
-    pub fn watching(mut self, watched: impl IntoIterator<Item = Watch>) -> Self {
-        self.watched.extend(watched);
-        self
-    }
-}
-
-/// A thing that was found, and shared among those who asked.
-pub type Found<T> = Result<Option<Arc<T>>, Fault>;
-
-/// A thing that must be there.
-///
-/// # Errors
-/// 404 where it is not, or is hidden; those of the read.
-pub fn required<T>(found: Found<T>) -> Result<Arc<T>, Fault> {
-    found?.ok_or_else(|| Fault::new(&NOT_FOUND))
-}
-
-/// What a read of something that is not there, or is hidden, comes to: that is
-/// no failure here.
-///
-/// # Errors
-/// Whatever else is wrong.
-pub fn seen<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(fault) if fault.is(&NOT_FOUND) => Ok(None),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// How a thing is shared with other nodes.
-struct Shared<'a, T> {
-    codec: &'a Codec<T>,
-    watched: &'a [Watch],
 }
 
 impl Cache {
@@ -396,54 +338,7 @@ impl Inner {
         entry
     }
 
-    fn kept_for(&self, entity: Entity) -> Duration {
+    pub(crate) fn kept_for(&self, entity: Entity) -> Duration {
         entity.rule().tier.kept_for(&self.settings)
-    }
-
-    /// What another node has read, as far as it is true here.
-    async fn from_others<T>(
-        &self,
-        key: &Key,
-        place: &Position,
-        shared: &Shared<'_, T>,
-    ) -> Option<(T, usize, Level)> {
-        let levels = key.entity.rule().levels;
-        let rests_on = self.stamps.cells(key.entity, key.id, shared.watched);
-        let least = self.stamps.settled(&rests_on, &self.hub)?;
-        let (position, value, level) = if levels.contains(&Level::L2) {
-            let l2 = self.l2.as_ref()?;
-            let kept = l2.get(&l2.name(&place.epoch, key)).await.ok()??;
-            (kept.position, kept.value, Level::L2)
-        } else {
-            let kept = self.l3.as_ref()?.get(key, &place.epoch, least).await.ok()??;
-            (kept.0, kept.1, Level::L3)
-        };
-        if position < least {
-            return None;
-        }
-        let decoded = (shared.codec.decode)(&value);
-        if decoded.is_none() {
-            self.stats.add(key.entity, Count::Poisoned);
-        }
-        decoded.map(|decoded| (decoded, value.len(), level))
-    }
-
-    fn tell_others(&self, key: Key, place: Position, value: Vec<u8>) {
-        if value.len() > self.settings.entry_bytes_max {
-            return;
-        }
-        let (kept_for, position) = (self.kept_for(key.entity), place.position);
-        let levels = key.entity.rule().levels;
-        let work = match &self.l2 {
-            Some(l2) if levels.contains(&Level::L2) => {
-                let name = l2.name(&place.epoch, &key);
-                Work::Put { name, position, kept_for, value }
-            }
-            _ if levels.contains(&Level::L3) => {
-                Work::Keep { key, epoch: place.epoch.to_string(), position, kept_for, value }
-            }
-            _ => return,
-        };
-        let _no_room = self.work.try_send(work);
     }
 }

@@ -167,6 +167,8 @@ pub const TABLE: [Rule; 7] = [
         owner: Owner::Reader,
         drops: &[
             ("task.comment", Nothing),
+            // Its relations come back with it, and show at their other ends.
+            ("task.restored", All),
             ("task.", Named("id")),
             // Who sees a task follows from channels, members and lines.
             ("channel.created", Nothing),
@@ -278,6 +280,12 @@ pub(crate) fn drops(kind: &str) -> Option<impl Iterator<Item = (Entity, Drops)>>
     let is_known = is_silent || found.iter().any(Option::is_some);
     let is_all = EVERYTHING.contains(&kind);
     (is_known && !is_all).then(|| found.into_iter().flatten())
+}
+
+/// Whether it is said what a fact of this name means here.
+#[must_use]
+pub fn is_known(kind: &str) -> bool {
+    EVERYTHING.contains(&kind) || drops(kind).is_some()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const LISTENER_QUEUE: usize = 64;
 /// How long what this node knows is good after it was last compared with the
 /// head of the log: what is kept in memory of sessions and roles serves for no
 /// longer.
-const FRESH_FOR: Duration = Duration::from_millis(750);
+const FRESH_FOR_MS: u64 = 750;
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,8 @@ struct Inner {
     /// When it was last up to date, in milliseconds since it was born, plus 1;
     /// 0 before.
     fresh_at: AtomicU64,
+    /// For how long that is good, in milliseconds.
+    fresh_for: AtomicU64,
 }
 
 impl fmt::Debug for Inner {
@@ -119,6 +121,7 @@ impl Hub {
             ring_len: ring_len.max(1),
             born: Instant::now(),
             fresh_at: AtomicU64::new(0),
+            fresh_for: AtomicU64::new(FRESH_FOR_MS),
         }))
     }
 
@@ -131,7 +134,15 @@ impl Hub {
         let Some(at) = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1) else {
             return false;
         };
-        u128::from(self.0.millis(Instant::now()).saturating_sub(at)) <= FRESH_FOR.as_millis()
+        let fresh_for = self.0.fresh_for.load(Ordering::Relaxed);
+        self.0.millis(Instant::now()).saturating_sub(at) <= fresh_for
+    }
+
+    /// Lets what this node knows be good for longer than usual: for tests that
+    /// count, on a machine that has other things to do.
+    pub fn trust_for(&self, fresh_for: Duration) {
+        let millis = u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX);
+        self.0.fresh_for.store(millis, Ordering::Relaxed);
     }
 
     /// This moment.

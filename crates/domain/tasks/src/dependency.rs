@@ -9,10 +9,12 @@
 //! from what blocks towards what is blocked. A task's relations do not change
 //! while its row is locked.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod shown;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use sayso_access::Ctx;
-use sayso_db::{Queries, Tx};
+use sayso_db::Tx;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FieldFault, INVALID, Place};
 use serde_json::json;
@@ -23,6 +25,8 @@ use crate::history::Note;
 use crate::model::{Task, TaskId};
 use crate::status::Status;
 use crate::{audience, events, policy, repo, service};
+
+pub use shown::{relations, relations_of};
 
 /// Relations of a task in one direction at the most.
 pub const DEPENDENCIES_MAX: i64 = 100;
@@ -92,17 +96,6 @@ pub struct Relations {
     pub dependents: Vec<Relation>,
 }
 
-impl Relations {
-    /// Takes in a relation whose other end the reader sees; no other.
-    fn add(&mut self, related: repo::Related) {
-        let side =
-            if related.is_dependency { &mut self.dependencies } else { &mut self.dependents };
-        if related.is_seen {
-            side.push(related.relation);
-        }
-    }
-}
-
 /// What a task is to depend on, and what no longer.
 #[derive(Clone, Debug, Default)]
 pub struct DependencyChange {
@@ -110,39 +103,6 @@ pub struct DependencyChange {
     pub add: Vec<(TaskId, DependencyType)>,
     /// No longer to depend on; without a type, in any way.
     pub remove: Vec<(TaskId, Option<DependencyType>)>,
-}
-
-/// The relations of tasks that the caller sees, by task.
-pub async fn relations(
-    db: &mut impl Queries,
-    ctx: &Ctx,
-    tasks: &[TaskId],
-) -> Result<BTreeMap<TaskId, Relations>, Fault> {
-    if tasks.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let reader = ctx.require_actor()?.user_id;
-    let mut all: BTreeMap<TaskId, Relations> = BTreeMap::new();
-    for related in repo::relations(db, reader, tasks).await? {
-        all.entry(related.owner).or_default().add(related);
-    }
-    Ok(all)
-}
-
-/// The relations of one task that the caller sees, and every task at the other
-/// end of one, seen or not: what of them changes may change what is shown.
-pub async fn relations_of(
-    db: &mut impl Queries,
-    ctx: &Ctx,
-    task: TaskId,
-) -> Result<(Relations, Vec<TaskId>), Fault> {
-    let reader = ctx.require_actor()?.user_id;
-    let (mut own, mut others) = (Relations::default(), Vec::new());
-    for related in repo::relations(db, reader, &[task]).await? {
-        others.push(related.relation.other.id);
-        own.add(related);
-    }
-    Ok((own, others))
 }
 
 /// Adds and removes what a task depends on. What is there already, or is not

@@ -126,3 +126,14 @@ pub fn endpoints_text(document: &OpenApi) -> String {
 pub fn errors_page() -> String {
     crate::docs::errors_text()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_cache_knows_what_every_fact_means() {
+        let facts = super::facts().into_iter().map(|kind| kind.name);
+        let unknown: Vec<&str> = facts.filter(|name| !sayso_cache::is_known(name)).collect();
+
+        assert!(unknown.is_empty(), "they drop everything: {unknown:?}");
+    }
+}
