@@ -184,7 +184,6 @@ impl Cache {
     /// Writes what was counted into the metrics of this process.
     pub fn publish(&self) {
         let stats = self.stats();
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         let gauge = |value: u64| value as f64;
         metrics::gauge!("sayso_cache_entries").set(gauge(stats.entries));
         metrics::gauge!("sayso_cache_bytes").set(gauge(stats.bytes));
