@@ -5,6 +5,7 @@
 
 mod abuse;
 mod backup;
+mod caching;
 mod cast;
 mod clients;
 mod cluster;

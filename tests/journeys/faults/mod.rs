@@ -16,3 +16,5 @@ mod storm;
 mod walk;
 mod way;
 mod writer;
+
+pub use mutants::mutant_bin;

@@ -9,6 +9,7 @@
 
 mod auth;
 mod backup;
+mod cache;
 mod database;
 mod deployment;
 mod environment;
@@ -30,6 +31,7 @@ mod value;
 
 pub use auth::{Auth, PerRole, RoleNames, SessionsOver};
 pub use backup::Backup;
+pub use cache::Cache;
 pub use database::Database;
 pub use deployment::Deployment;
 pub use environment::{process_environment, runtime_dir, search_path};

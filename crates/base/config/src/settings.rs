@@ -8,8 +8,8 @@ use crate::layer::{Layers, ToldSetting};
 use crate::section::{SettingDoc, variable};
 use crate::value::Kind;
 use crate::{
-    Auth, Backup, Database, Deployment, Events, Http, Limits, Log, ManagedPostgres, Realtime,
-    Redis, Secrets, Trash,
+    Auth, Backup, Cache, Database, Deployment, Events, Http, Limits, Log, ManagedPostgres,
+    Realtime, Redis, Secrets, Trash,
 };
 
 /// All settings of a Sayso.
@@ -44,6 +44,8 @@ pub struct Settings {
     pub backup: Backup,
     /// Whether this is the real thing.
     pub deployment: Deployment,
+    /// What was read and is kept.
+    pub cache: Cache,
 }
 
 impl Settings {
@@ -107,6 +109,7 @@ impl Settings {
             trash: Trash::default(),
             backup: Backup::default(),
             deployment: Deployment::default(),
+            cache: Cache::default(),
         }
     }
 
@@ -124,6 +127,7 @@ impl Settings {
         self.trash = Trash::take(layers);
         self.backup = Backup::take(layers);
         self.deployment = Deployment::take(layers);
+        self.cache = Cache::take(layers);
     }
 
     /// What no single setting can tell.
@@ -220,6 +224,7 @@ pub fn reference() -> Vec<SettingDoc> {
         Trash::reference(),
         Backup::reference(),
         Deployment::reference(),
+        Cache::reference(),
     ];
     std::iter::once(data_dir).chain(sections.into_iter().flatten()).collect()
 }

@@ -169,17 +169,17 @@ impl Db {
 
     /// Tells `listener` of the facts of every transaction on this node, when
     /// its commit was answered and before its caller is: also where the answer
-    /// to COMMIT was lost, so what is told may not have happened. One listener
-    /// a database; the first stays.
+    /// to COMMIT was lost, so what is told may not have happened. A listener
+    /// must not wait.
     pub fn tell(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
-        self.telling.set(Box::new(listener));
+        self.telling.add(Box::new(listener));
     }
 
     /// Tells `listener` of the facts of every transaction on this node that was
-    /// committed for certain, before its caller is answered. One listener a
-    /// database; the first stays.
+    /// committed for certain, before its caller is answered. A listener must
+    /// not wait.
     pub fn tell_committed(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
-        self.telling.set_committed(Box::new(listener));
+        self.telling.add_committed(Box::new(listener));
     }
 
     /// The same database for work that nobody waits for: with connections of

@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::outbox::Rows;
-use crate::{Db, DbError, Fact, Sql};
+use crate::{Db, DbError, Fact, Sql, Told};
 
 /// Completes a statement for [`Db::write_statement`]: `$1` to `$12` are the
 /// fact's, the change's own parameters begin at `$13`. The change is a list of
@@ -88,12 +88,29 @@ impl Db {
             match outcome {
                 Ok(rows) => {
                     if !rows.is_empty() {
+                        self.tell_of(&fact, true);
                         self.wake().notify();
                     }
                     return Ok(Ok(rows.into_iter().next()));
                 }
                 Err(DbError::Conflict(_)) if attempt < RETRIES_MAX => attempt += 1,
-                Err(error) => return Ok(Err(error)),
+                Err(error) => {
+                    if error.is_of_the_connection() {
+                        self.tell_of(&fact, false);
+                    }
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Tells who listens on this node what was, or may have been, written.
+    fn tell_of(&self, fact: &Fact, is_certain: bool) {
+        if self.telling.is_wanted() {
+            let told = [Told::of(fact)];
+            self.telling.tell(&told);
+            if is_certain {
+                self.telling.tell_committed(&told);
             }
         }
     }

@@ -3,9 +3,11 @@
 //! caller is answered. The log says the same again, to every node.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::fact::{Effect, Fact, Subject};
+use parking_lot::RwLock;
+
+use crate::fact::{Effect, Fact, Stream, Subject};
 
 /// One fact of a write that was, or may have been, committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub struct Told {
     pub kind: &'static str,
     /// What it is about.
     pub subject: Option<Subject>,
+    /// Where it is heard.
+    pub streams: Vec<Stream>,
     /// What it does to who hears what.
     pub effects: Vec<Effect>,
 }
@@ -21,7 +25,7 @@ pub struct Told {
 impl Told {
     pub(crate) fn of(fact: &Fact) -> Self {
         let (kind, subject) = (fact.kind.name, fact.subject.clone());
-        Self { kind, subject, effects: fact.effects.clone() }
+        Self { kind, subject, streams: fact.streams.clone(), effects: fact.effects.clone() }
     }
 }
 
@@ -34,9 +38,9 @@ pub(crate) struct Telling(Arc<Listeners>);
 #[derive(Default)]
 struct Listeners {
     /// Told of what may have happened.
-    perhaps: OnceLock<Listener>,
+    perhaps: RwLock<Vec<Listener>>,
     /// Told of what did.
-    surely: OnceLock<Listener>,
+    surely: RwLock<Vec<Listener>>,
 }
 
 impl fmt::Debug for Telling {
@@ -46,27 +50,29 @@ impl fmt::Debug for Telling {
 }
 
 impl Telling {
-    pub(crate) fn set(&self, listener: Listener) {
-        let _first_wins = self.0.perhaps.set(listener);
+    pub(crate) fn add(&self, listener: Listener) {
+        self.0.perhaps.write().push(listener);
     }
 
-    pub(crate) fn set_committed(&self, listener: Listener) {
-        let _first_wins = self.0.surely.set(listener);
+    pub(crate) fn add_committed(&self, listener: Listener) {
+        self.0.surely.write().push(listener);
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
-        self.0.perhaps.get().is_some() || self.0.surely.get().is_some()
+        !self.0.perhaps.read().is_empty() || !self.0.surely.read().is_empty()
     }
 
     pub(crate) fn tell(&self, facts: &[Told]) {
-        if let (Some(listener), false) = (self.0.perhaps.get(), facts.is_empty()) {
-            listener(facts);
-        }
+        tell_all(&self.0.perhaps, facts);
     }
 
     pub(crate) fn tell_committed(&self, facts: &[Told]) {
-        if let (Some(listener), false) = (self.0.surely.get(), facts.is_empty()) {
-            listener(facts);
-        }
+        tell_all(&self.0.surely, facts);
+    }
+}
+
+fn tell_all(listeners: &RwLock<Vec<Listener>>, facts: &[Told]) {
+    if !facts.is_empty() {
+        listeners.read().iter().for_each(|listener| listener(facts));
     }
 }

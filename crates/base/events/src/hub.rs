@@ -17,7 +17,7 @@ const LISTENER_QUEUE: usize = 64;
 /// How long what this node knows is good after it was last compared with the
 /// head of the log: what is kept in memory of sessions and roles serves for no
 /// longer.
-const FRESH_FOR: Duration = Duration::from_millis(750);
+const FRESH_FOR_MS: u64 = 750;
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,10 +52,28 @@ pub enum Message {
 pub enum Applied<'a> {
     /// The next events of the log.
     Events(&'a [Arc<Event>]),
-    /// As [`Message::Reset`].
-    Reset,
+    /// As [`Message::Reset`]; from this position on everything is shown.
+    Reset(i64),
     /// As [`Message::Ahead`].
     Ahead(&'a [Effect]),
+}
+
+/// A moment as this node counts them, to be compared with what it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// As a number that rises with time; 0 is before everything.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The moment that [`Moment::as_u64`] told.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
 }
 
 type Observer = Arc<dyn Fn(Applied<'_>) + Send + Sync>;
@@ -75,6 +93,8 @@ struct Inner {
     /// When it was last up to date, in milliseconds since it was born, plus 1;
     /// 0 before.
     fresh_at: AtomicU64,
+    /// For how long that is good, in milliseconds.
+    fresh_for: AtomicU64,
 }
 
 impl fmt::Debug for Inner {
@@ -101,6 +121,7 @@ impl Hub {
             ring_len: ring_len.max(1),
             born: Instant::now(),
             fresh_at: AtomicU64::new(0),
+            fresh_for: AtomicU64::new(FRESH_FOR_MS),
         }))
     }
 
@@ -113,7 +134,27 @@ impl Hub {
         let Some(at) = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1) else {
             return false;
         };
-        u128::from(self.0.millis(Instant::now()).saturating_sub(at)) <= FRESH_FOR.as_millis()
+        let fresh_for = self.0.fresh_for.load(Ordering::Relaxed);
+        self.0.millis(Instant::now()).saturating_sub(at) <= fresh_for
+    }
+
+    /// Lets what this node knows be good for longer than usual: for tests that
+    /// count, on a machine that has other things to do.
+    pub fn trust_for(&self, fresh_for: Duration) {
+        let millis = u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX);
+        self.0.fresh_for.store(millis, Ordering::Relaxed);
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(self.0.millis(Instant::now()) + 1)
+    }
+
+    /// Whether everything that was committed by `moment` is applied here.
+    #[must_use]
+    pub fn knows_of(&self, moment: Moment) -> bool {
+        moment.0 == 0 || self.0.fresh_at.load(Ordering::Acquire) > moment.0
     }
 
     /// This node was up to date when it asked, which was at `asked`.
@@ -212,7 +253,7 @@ impl Hub {
 
     /// Starts over at a place.
     pub(crate) async fn reset(&self, epoch: &Arc<str>, position: i64) {
-        self.0.show(Applied::Reset);
+        self.0.show(Applied::Reset(position));
         let listeners = {
             let mut state = self.0.state.lock();
             state.ring.clear();

@@ -35,7 +35,7 @@ pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;
 pub use hint::{Announced, Hint};
-pub use hub::{Applied, Hub, Message, Position};
+pub use hub::{Applied, Hub, Message, Moment, Position};
 pub use log::{Attachment, FollowedStream, Log, Past, Resume};
 pub use presence::{News, Presence, Seen, Status};
 pub use retention::Retention;

@@ -4,7 +4,7 @@
 //! Handlers read the primary, which is never behind, so the wait is for what
 //! the node holds in memory. It is short and bounded: a client that names a
 //! position which there is not yet is then answered from the primary all the
-//! same. A position of another epoch belongs to a history that is no more and
+//! same, past the cache. A position of another epoch belongs to a history that is no more and
 //! says nothing about this one; it is passed over, and `Sayso-Position` of the
 //! answer tells the client which history holds now.
 
@@ -62,12 +62,17 @@ impl MinPosition {
         Some(Self { epoch: epoch.to_owned(), position })
     }
 
-    /// Waits until the node has applied it, within bounds.
-    pub(crate) async fn wait(&self, position: &PositionSource) {
+    /// Waits until the node has applied it, within bounds. Answers whether it
+    /// has.
+    pub(crate) async fn wait(&self, position: &PositionSource) -> bool {
         let until = Instant::now() + WAIT_MAX;
-        while self.is_ahead(position().as_deref()) && Instant::now() < until {
+        while self.is_ahead(position().as_deref()) {
+            if Instant::now() >= until {
+                return false;
+            }
             sleep(LOOK_EVERY).await;
         }
+        true
     }
 
     fn is_ahead(&self, applied: Option<&str>) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use sayso_cache::Cache;
 use sayso_db::Db;
 use sayso_events::{Hub, Presence};
 use sayso_kernel::{Clock, Random};
@@ -22,6 +23,8 @@ pub struct AppState {
     pub hub: Hub,
     /// Who is connected.
     pub presence: Presence,
+    /// What was read and is kept.
+    pub cache: Cache,
 }
 
 impl AppState {
@@ -53,3 +56,4 @@ part!(clock: Clock);
 part!(random: Random);
 part!(hub: Hub);
 part!(presence: Presence);
+part!(cache: Cache);

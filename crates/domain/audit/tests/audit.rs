@@ -81,6 +81,7 @@ impl Stage {
             random: self.ctx.random.clone(),
             hub: self.node.hub.clone(),
             presence: Default::default(),
+            cache: sayso_cache::Cache::off(),
         };
         let (router, _) = sayso_audit::routes::router().with_state(app.clone()).split_for_parts();
         let router: Router = router.layer(axum::Extension(Identity::Known(self.ctx.actor(role))));

@@ -62,22 +62,30 @@ impl Activity {
     }
 
     /// Writes what is noted, in batches. One that fails is lost: it is a trace.
-    pub async fn write(&self, db: &Db, ctx: &Ctx) {
+    /// Tells `written` whose row shows something else now.
+    pub async fn write(&self, db: &Db, ctx: &Ctx, written: impl Fn(UserId)) {
         for batch in self.take(ctx.now()).chunks(BATCH_MAX) {
-            if let Err(fault) = write(db, ctx, batch.to_vec()).await {
-                tracing::warn!(%fault, "who was seen could not be written");
+            match write(db, ctx, batch.to_vec()).await {
+                Ok(()) => batch.iter().for_each(|(user, _)| written(*user)),
+                Err(fault) => tracing::warn!(%fault, "who was seen could not be written"),
             }
         }
     }
 
     /// Writes what is noted every ten seconds and at the end, until told to
     /// stop.
-    pub async fn run(self, db: Db, clock: Clock, random: Random, stop: CancellationToken) {
+    pub async fn run(
+        self,
+        db: Db,
+        (clock, random): (Clock, Random),
+        written: impl Fn(UserId),
+        stop: CancellationToken,
+    ) {
         let mut is_last = false;
         while !is_last {
             is_last = tokio::time::timeout(WRITE_EVERY, stop.cancelled()).await.is_ok();
             let ctx = Ctx::anonymous(Via::System, clock.clone(), random.clone());
-            self.write(&db, &ctx).await;
+            self.write(&db, &ctx, &written).await;
         }
     }
 }

@@ -62,7 +62,7 @@ impl Memory {
                     keys_changed();
                 }
             }
-            Applied::Reset => {
+            Applied::Reset(_) => {
                 memory.forget_all();
                 keys_changed();
             }
@@ -299,7 +299,7 @@ mod tests {
             memory.keep_session(memory.mark(), (one, 1), state(ann));
             memory.keep_session(memory.mark(), (two, 1), state(bob));
         };
-        let told = |kind, effects| Told { kind, subject: None, effects };
+        let told = |kind, effects| Told { kind, subject: None, streams: vec![], effects };
 
         fill();
         let code = "auth.session_revoked".to_owned();

@@ -84,8 +84,9 @@ async fn get_channel(
     Caller(ctx): Caller,
     PathId(id): PathId<ChannelId>,
 ) -> Result<Reply, Problem> {
-    let (channel, reading, members) = service::get(&mut app.db.read(), &ctx, id).await?;
-    let view = ChannelView::of(&channel, &reading).with_participants(&members, &app.presence);
+    let shown = service::get_kept(&app.cache, &app.db, &ctx, id).await?;
+    let (channel, reading, members) = &*shown;
+    let view = ChannelView::of(channel, reading).with_participants(members, &app.presence);
     Ok(Reply::resource(&view, channel.version))
 }
 

@@ -1,9 +1,11 @@
 //! What one can do with channels. Every door calls these functions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sayso_access::{Actor, Ctx, Decision, UserId};
-use sayso_db::{OnConstraint, Queries, Tx};
+use sayso_cache::{Cache, Entity, Key, Loaded, required};
+use sayso_db::{Db, OnConstraint, Queries, Tx};
 use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND};
 use sayso_kernel::page::{self, Page};
 use sayso_kernel::secret::sha256;
@@ -22,6 +24,8 @@ use crate::model::{Channel, ChannelId, ChannelKind, Draft, MemberRole, Membershi
 use crate::repo::Standing;
 use crate::{events, policy, repo};
 
+/// What a channel, or a member of one, takes in memory, about.
+const KEPT_BYTES: usize = 512;
 /// Members of a direct channel at the most, its maker included.
 pub const DIRECT_MEMBERS_MAX: usize = 9;
 /// Members shown with a channel.
@@ -129,14 +133,35 @@ fn direct_key(draft: &Draft) -> Result<Option<String>, Fault> {
 ///
 /// # Errors
 /// 404 where the reader may not know of it.
-pub async fn get(
-    db: &mut impl Queries,
-    ctx: &Ctx,
-    id: ChannelId,
-) -> Result<(Channel, Reading, Vec<Membership>), Fault> {
+pub async fn get(db: &mut impl Queries, ctx: &Ctx, id: ChannelId) -> Result<Shown, Fault> {
     let (channel, reading) = visible(db, ctx, id).await?;
     let participants = repo::participants(db, id, PARTICIPANTS_SHOWN).await?;
     Ok((channel, reading, participants))
+}
+
+/// A channel, what it is to a reader, and its first members.
+pub type Shown = (Channel, Reading, Vec<Membership>);
+
+/// The same, from what is kept for this reader where it can be.
+///
+/// # Errors
+/// 404 where the reader may not know of it.
+pub async fn get_kept(
+    cache: &Cache,
+    db: &Db,
+    ctx: &Ctx,
+    id: ChannelId,
+) -> Result<Arc<Shown>, Fault> {
+    let reader = ctx.require_actor()?.user_id;
+    let load = async {
+        let shown = sayso_cache::seen(get(&mut db.read(), ctx, id).await)?;
+        Ok(shown.map_or_else(Loaded::nothing, |shown| {
+            let bytes = (1 + shown.2.len()) * KEPT_BYTES;
+            Loaded::of(shown, bytes)
+        }))
+    };
+    let key = Key::of(Entity::Channel, id.0).read_by(reader.0);
+    required(cache.get_or_load(key, load).await)
 }
 
 /// A channel that the reader sees.

@@ -81,6 +81,19 @@ pub struct Findings {
     pub capped: bool,
 }
 
+/// A page of what was found, before it is looked up.
+#[derive(Clone, Debug)]
+pub struct FoundPage {
+    /// The best first.
+    pub found: Vec<Found>,
+    /// Where the next page begins.
+    pub next_cursor: Option<String>,
+    /// Matches that were ranked.
+    pub considered: i64,
+    /// Whether there may be older matches that were not.
+    pub capped: bool,
+}
+
 /// What a hit shows.
 #[derive(Clone, Debug)]
 pub enum Resource {

@@ -33,9 +33,8 @@ async fn search(
     Params(query): Params<SearchFor>,
 ) -> Result<Reply, Problem> {
     let asked = (query.q.as_str(), query.kinds());
-    let answer =
-        service::search(&app.db, &ctx, (asked.0, &asked.1), query.cursor.as_deref(), query.limit())
-            .await?;
+    let (stores, cursor) = ((&app.cache, &app.db), query.cursor.as_deref());
+    let answer = service::search(stores, &ctx, (asked.0, &asked.1), cursor, query.limit()).await?;
     Ok(Reply::ok(&SearchPage::of(answer, &app.presence)))
 }
 

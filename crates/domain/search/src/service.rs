@@ -5,19 +5,25 @@ use std::collections::HashMap;
 use futures_util::future::try_join_all;
 use futures_util::try_join;
 use sayso_access::{Ctx, UserId};
+use sayso_cache::{Cache, Entity, Key, Loaded, Watch, required};
 use sayso_channels::ChannelId;
 use sayso_db::Db;
 use sayso_kernel::Fault;
 use sayso_kernel::matcher::Matcher;
 use sayso_kernel::page::{self, Page};
+use sayso_kernel::secret::sha256;
 use sayso_messages::MessageId;
 use sayso_tasks::TaskId;
 use uuid::Uuid;
 
-use crate::model::{Bounds, Found, Hit, Kind, Resource};
+use crate::model::{Bounds, Found, FoundPage, Hit, Kind, Resource};
 use crate::query::{self, Query};
 use crate::repo::Asked;
+use crate::view::KEPT_PAGE;
 use crate::{policy, repo};
+
+/// What something found takes in memory, about, beside its snippet.
+const FOUND_BYTES: usize = 96;
 
 /// A page of hits and how far was looked for it.
 #[derive(Debug)]
@@ -32,10 +38,13 @@ pub struct Answer {
 
 /// What the caller sees and the question fits, of the kinds asked for.
 ///
+/// What was found is kept, as long as nothing changes that it was found among;
+/// what it is, is read each time, by the rights of the moment.
+///
 /// # Errors
 /// 422 for a question that cannot be read, and a foreign cursor.
 pub async fn search(
-    db: &Db,
+    (cache, db): (&Cache, &Db),
     ctx: &Ctx,
     (text, kinds): (&str, &[Kind]),
     cursor: Option<&str>,
@@ -51,32 +60,85 @@ pub async fn search(
         let page = Page { items: Vec::new(), next_cursor: None };
         return Ok(Answer { page, considered: 0, capped: false });
     }
+    let limit = limit.min(page::LIMIT_MAX);
+    let question = format!("{asked_for} {cursor:?} {limit} {}", actor.time_zone);
+    let key = Key::of(Entity::Search, print(&question)).read_by(actor.user_id.0);
+    let watched = watched(&kinds, &query);
+    let place = Place { asked_for: &asked_for, after, limit };
+    let load = async {
+        let page = find(db, actor.user_id, &kinds, query, place).await?;
+        let bytes = page.found.iter().map(|one| FOUND_BYTES + one.snippet.len()).sum();
+        Ok(Loaded::of(page, bytes))
+    };
+    let found = cache.get_or_load_shared(key, (&KEPT_PAGE, &watched), load).await;
+    let FoundPage { found, next_cursor, considered, capped } = FoundPage::clone(&*required(found)?);
+    let page = shown(db, ctx, Page { items: found, next_cursor }).await?;
+    Ok(Answer { page, considered, capped })
+}
+
+/// A name for a question.
+fn print(question: &str) -> Uuid {
+    let sum = sha256(&[question.as_bytes()]);
+    let mut half = [0; 16];
+    half.copy_from_slice(&sum[..16]);
+    Uuid::from_bytes(half)
+}
+
+/// What an answer was found among: a change of any of these may change it.
+fn watched(kinds: &[Kind], query: &Query) -> Vec<Watch> {
+    let among = kinds.iter().map(|kind| match kind {
+        Kind::Task => Entity::Task,
+        Kind::Message => Entity::Message,
+        Kind::Channel => Entity::Channel,
+        Kind::User => Entity::User,
+    });
+    // Names in the question are looked up, and a guest sees some people only.
+    let named = query.from.is_some().then_some(Entity::User);
+    let within = query.within.is_some().then_some(Entity::Channel);
+    let guests = kinds.contains(&Kind::User).then_some(Entity::Guest);
+    among.chain(named).chain(within).chain(guests).map(Watch::Any).collect()
+}
+
+/// Where a page is.
+struct Place<'a> {
+    asked_for: &'a str,
+    after: Option<(i32, Uuid)>,
+    limit: u32,
+}
+
+/// Looks for it, of each kind.
+async fn find(
+    db: &Db,
+    reader: UserId,
+    kinds: &[Kind],
+    query: Query,
+    place: Place<'_>,
+) -> Result<FoundPage, Fault> {
     let query = folded(db, query).await?;
-    let bounds = bounds(db, &query, actor.user_id).await?;
+    let bounds = bounds(db, &query, reader).await?;
     let (matcher, newest) = (
         Matcher::of(&query.groups, &query.none),
         Matcher::among_newest(&query.groups, &query.none),
     );
-    let limit = limit.min(page::LIMIT_MAX);
     let asked = Asked {
-        reader: actor.user_id,
+        reader,
         matcher: &matcher,
         bounds: &bounds,
-        after,
-        limit: i64::from(limit) + 1,
+        after: place.after,
+        limit: i64::from(place.limit) + 1,
     };
     let find = async |kind| {
         let is_common = repo::is_common(db.read(), kind, &matcher).await?;
         let matcher = if is_common { &newest } else { &matcher };
         repo::find(db.read(), kind, Asked { matcher, ..asked }).await
     };
-    let all = try_join_all(kinds.into_iter().map(find)).await?;
+    let all = try_join_all(kinds.iter().copied().map(find)).await?;
     let (considered, capped) =
         (all.iter().map(|one| one.considered).sum(), all.iter().any(|one| one.capped));
     let mut found: Vec<Found> = all.into_iter().flat_map(|one| one.found).collect();
     found.sort_by_key(|one| std::cmp::Reverse((one.score, one.id)));
-    let page = Page::of(found, limit, &asked_for, |one| (one.score, one.id));
-    Ok(Answer { page: shown(db, ctx, page).await?, considered, capped })
+    let page = Page::of(found, place.limit, place.asked_for, |one| (one.score, one.id));
+    Ok(FoundPage { found: page.items, next_cursor: page.next_cursor, considered, capped })
 }
 
 /// The question with its terms as texts are indexed.

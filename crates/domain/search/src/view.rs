@@ -1,5 +1,6 @@
 //! Search as JSON.
 
+mod kept;
 mod trash;
 
 use sayso_channels::view::ChannelView;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub(crate) use kept::KEPT_PAGE;
 pub use trash::{ListTrash, TrashKindInput, TrashedView};
 
 use crate::model::{Hit, Kind, Resource};

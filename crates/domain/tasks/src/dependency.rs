@@ -9,10 +9,12 @@
 //! from what blocks towards what is blocked. A task's relations do not change
 //! while its row is locked.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod shown;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use sayso_access::Ctx;
-use sayso_db::{Queries, Tx};
+use sayso_db::Tx;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FieldFault, INVALID, Place};
 use serde_json::json;
@@ -23,6 +25,8 @@ use crate::history::Note;
 use crate::model::{Task, TaskId};
 use crate::status::Status;
 use crate::{audience, events, policy, repo, service};
+
+pub use shown::{relations, relations_of};
 
 /// Relations of a task in one direction at the most.
 pub const DEPENDENCIES_MAX: i64 = 100;
@@ -99,24 +103,6 @@ pub struct DependencyChange {
     pub add: Vec<(TaskId, DependencyType)>,
     /// No longer to depend on; without a type, in any way.
     pub remove: Vec<(TaskId, Option<DependencyType>)>,
-}
-
-/// The relations of tasks that the caller sees, by task.
-pub async fn relations(
-    db: &mut impl Queries,
-    ctx: &Ctx,
-    tasks: &[TaskId],
-) -> Result<BTreeMap<TaskId, Relations>, Fault> {
-    if tasks.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let reader = ctx.require_actor()?.user_id;
-    let mut all: BTreeMap<TaskId, Relations> = BTreeMap::new();
-    for (owner, is_dependency, relation) in repo::relations(db, reader, tasks).await? {
-        let own = all.entry(owner).or_default();
-        if is_dependency { &mut own.dependencies } else { &mut own.dependents }.push(relation);
-    }
-    Ok(all)
 }
 
 /// Adds and removes what a task depends on. What is there already, or is not

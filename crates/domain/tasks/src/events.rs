@@ -156,7 +156,7 @@ pub(crate) fn assigned(
 
 /// A task is out of the sight of these people. Nothing of its new state is told.
 pub(crate) fn gone(task: TaskId, audience: Vec<Stream>) -> Fact {
-    Fact::event(&GONE, audience, 0, &Gone { id: task.0 })
+    Fact::event(&GONE, audience, 0, &Gone { id: task.0 }).about("task", task.0)
 }
 
 /// A task went to a channel that these people see but do not follow. The same
@@ -164,6 +164,7 @@ pub(crate) fn gone(task: TaskId, audience: Vec<Stream>) -> Fact {
 pub(crate) fn moved_away(task: &Task, audience: Vec<Stream>) -> Fact {
     const KIND: FactKind = FactKind { is_audited: false, ..UPDATED };
     Fact::event(&KIND, audience, task.version, &TaskView::of(task))
+        .about("task", task.id.0)
         .change(&Fields { fields: &["channelId"] })
 }
 

@@ -349,7 +349,7 @@ pub(crate) async fn without_sight(
 pub(crate) use bulk::{find_many, lock_many};
 pub(crate) use change::{restore, set_assignees, soft_delete, touch, update};
 pub(crate) use dependency::{
-    Edge, add_dependencies, blockers, drop_dependencies, edges_from, flips, has_too_many,
+    Edge, Related, add_dependencies, blockers, drop_dependencies, edges_from, flips, has_too_many,
     hidden_dependencies, hide_dependencies, is_waiting, lock_all, lock_dependents, lock_graph,
     relations, remove_dependencies, seen, show_dependencies,
 };

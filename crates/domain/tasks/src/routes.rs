@@ -6,6 +6,7 @@ mod relation;
 
 use axum::extract::State;
 use sayso_access::Ctx;
+use sayso_cache::{Entity, Key as Kept, Loaded, Watch, required, seen};
 use sayso_db::Queries;
 use sayso_kernel::Fault;
 use sayso_kernel::page::LIMIT_DEFAULT;
@@ -97,9 +98,24 @@ async fn get_task(
     Caller(ctx): Caller,
     PathId(id): PathId<TaskId>,
 ) -> Result<Reply, Problem> {
+    let key = Kept::of(Entity::Task, id.0).read_by(ctx.require_actor()?.user_id.0);
+    let reply = app.cache.get_or_load(key, load_task(&app, &ctx, id)).await;
+    Ok(Reply::clone(&*required(reply)?))
+}
+
+/// The answer to one reader: as long as nothing changes that it rests on, it
+/// is given again as it is.
+async fn load_task(app: &AppState, ctx: &Ctx, id: TaskId) -> Result<Loaded<Reply>, Fault> {
     let mut db = app.db.read();
-    let task = service::get(&mut db, &ctx, id).await?;
-    Ok(with_relations(&mut db, &ctx, &task).await?)
+    let Some(task) = seen(service::get(&mut db, ctx, id).await)? else {
+        return Ok(Loaded::nothing());
+    };
+    let (relations, others) = dependency::relations_of(&mut db, ctx, id).await?;
+    let view = TaskView::of(&task).with_relations(Some(&relations));
+    let reply = Reply::resource(&view, task.version);
+    let bytes = reply.body().len();
+    let others = others.into_iter().map(|other| Watch::One(Entity::Task, other.0));
+    Ok(Loaded::of(reply, bytes).watching(others))
 }
 
 /// Update a task

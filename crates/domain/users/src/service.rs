@@ -1,7 +1,10 @@
 //! What one can do with people.
 
+use std::sync::Arc;
+
 use sayso_access::{Ctx, Decision, UserId};
-use sayso_db::{Queries, Tx};
+use sayso_cache::{Cache, Entity, Key, Loaded, required};
+use sayso_db::{Db, Queries, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND};
 use sayso_kernel::page::{self, Page};
@@ -10,7 +13,11 @@ use crate::error::{HAS_PASSWORD, INACTIVE, invitation_invalid, unknown_manager};
 use crate::filter::Filter;
 use crate::model::{Credentials, Invitation, NewUser, User};
 use crate::standing::{hidden_or, hold};
+use crate::view::KEPT_USER;
 use crate::{Email, PasswordHash, email, events, policy, repo};
+
+/// What a person takes in memory, about.
+const KEPT_BYTES: usize = 1024;
 
 /// Creates a person, with a password or an invitation.
 ///
@@ -98,6 +105,38 @@ pub async fn seen(db: &mut impl Queries, ctx: &Ctx, ids: &[UserId]) -> Result<Ve
     let mut found = repo::lookup_all_seen(db, ctx.user_id(), ids).await?;
     found.retain(|user| policy::see(ctx, user.id) == Decision::Allow);
     Ok(found)
+}
+
+/// The same, from what is kept where it can be: who sees whom is decided anew
+/// each time, from what is known of the caller as long as that is fresh.
+///
+/// # Errors
+/// 404 where the caller may not know of them.
+pub async fn get_kept(cache: &Cache, db: &Db, ctx: &Ctx, id: UserId) -> Result<Arc<User>, Fault> {
+    policy::see(ctx, id).require()?;
+    let reader = ctx.user_id();
+    // Everybody sees themselves, and all but guests see everybody.
+    let sees_everybody = match reader {
+        Some(reader) if reader != id => !is_guest(cache, db, reader).await?,
+        _ => true,
+    };
+    if !sees_everybody {
+        return Ok(Arc::new(get(&mut db.read(), ctx, id).await?));
+    }
+    let load = async {
+        let user = repo::lookup(&mut db.read(), id).await?;
+        let user = user.filter(|user| user.deleted_at.is_none());
+        Ok(user.map_or_else(Loaded::nothing, |user| Loaded::of(user, KEPT_BYTES)))
+    };
+    let key = Key::of(Entity::User, id.0);
+    required(cache.get_or_load_shared(key, (&KEPT_USER, &[]), load).await)
+}
+
+async fn is_guest(cache: &Cache, db: &Db, reader: UserId) -> Result<bool, Fault> {
+    let load = async { Ok(Loaded::of(repo::is_guest(&mut db.read(), reader).await?, 1)) };
+    let found = cache.get_or_load(Key::of(Entity::Guest, reader.0), load).await?;
+    // Who is not known to be none is one.
+    Ok(found.is_none_or(|is_guest| *is_guest))
 }
 
 /// One page of the people that the caller sees.

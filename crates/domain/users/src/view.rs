@@ -2,6 +2,7 @@
 
 mod edit;
 mod grants;
+mod kept;
 mod list;
 
 use sayso_access::{Ctx, Role, UserId};
@@ -17,6 +18,7 @@ use crate::{Email, Hasher, Metadata};
 
 pub use edit::UpdateUser;
 pub use grants::{ChangeGrants, GrantView};
+pub(crate) use kept::KEPT_USER;
 pub use list::{ListReports, ListUsers};
 
 /// Whether a person is here.

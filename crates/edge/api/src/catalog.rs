@@ -36,6 +36,7 @@ pub fn codes() -> Vec<&'static Code> {
 pub fn facts() -> Vec<&'static FactKind> {
     let mut all: Vec<&'static FactKind> = [
         sayso_events::FACTS,
+        sayso_cache::FACTS,
         sayso_auth::FACTS,
         sayso_users::FACTS,
         sayso_channels::FACTS,
@@ -56,6 +57,7 @@ pub fn statements() -> Vec<&'static Sql> {
     let mut all = [
         sayso_db::statements(),
         sayso_events::statements(),
+        sayso_cache::statements(),
         sayso_auth::statements(),
         sayso_users::statements(),
         sayso_channels::statements(),
@@ -123,4 +125,15 @@ pub fn endpoints_text(document: &OpenApi) -> String {
 #[must_use]
 pub fn errors_page() -> String {
     crate::docs::errors_text()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_cache_knows_what_every_fact_means() {
+        let facts = super::facts().into_iter().map(|kind| kind.name);
+        let unknown: Vec<&str> = facts.filter(|name| !sayso_cache::is_known(name)).collect();
+
+        assert!(unknown.is_empty(), "they drop everything: {unknown:?}");
+    }
 }

@@ -14,13 +14,14 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use sayso_access::Role;
+use sayso_cache::{Cache, StatsView};
 use sayso_db::Db;
 use sayso_events::Hub;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::FORBIDDEN;
 use sayso_redis::Redis;
 use sayso_telemetry::MetricsText;
-use sayso_web::{AppState, Connection, Identity, Problem};
+use sayso_web::{AppState, Caller, Connection, Identity, Problem, Reply};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +49,8 @@ pub struct OpsState {
     pub db: Db,
     /// What this node has applied of the log.
     pub hub: Hub,
+    /// What was read and is kept.
+    pub cache: Cache,
     /// The way to Redis, where there is one.
     pub redis: Option<Redis>,
     /// Whether this node wants requests.
@@ -70,6 +73,7 @@ pub(crate) fn router(ops: OpsState) -> OpenApiRouter<AppState> {
         .routes(routes!(health_live))
         .routes(routes!(health_ready))
         .routes(routes!(metrics))
+        .routes(routes!(cache_stats))
         .with_state(ops)
 }
 
@@ -147,8 +151,19 @@ async fn metrics(State(ops): State<OpsState>, asker: Asker) -> Result<Response, 
         let how = "Ask from this machine, or with a token for `ops.read`";
         return Err(Fault::new(&FORBIDDEN).detail(how).into());
     }
+    ops.cache.publish();
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], ops.metrics.render()).into_response())
+}
+
+/// What this node keeps of what was read, and what it has saved.
+#[utoipa::path(get, path = "/api/cache/stats", operation_id = "get_cache_stats",
+    tag = "Operation", responses((status = 200, body = StatsView)))]
+async fn cache_stats(State(ops): State<OpsState>, Caller(ctx): Caller) -> Result<Reply, Problem> {
+    if !ops.is_open && ctx.role() != Some(Role::Ceo) {
+        return Err(Fault::new(&FORBIDDEN).detail("Ask with a token for `ops.read`").into());
+    }
+    Ok(Reply::ok(&ops.cache.stats()))
 }
 
 /// Who asks.

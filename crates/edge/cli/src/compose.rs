@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use sayso_access::{Ctx, Via};
+use sayso_access::{Ctx, UserId, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
 use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Refusals, Rules};
+use sayso_cache::{Cache, CacheParts, Entity};
 use sayso_config::Settings;
 use sayso_events::{Acked, Hub, Log, Presence, Retention, Volatile};
 use sayso_kernel::secret::RootKey;
@@ -103,13 +104,16 @@ async fn start_on(
     let root = settings.root_key(&random)?;
     let hub = Hub::new(settings.realtime.ring_len);
     let presence = Presence::new(Duration::from_millis(settings.realtime.away_after_ms));
-    let app = AppState { db, clock, random, hub, presence };
+    let (redis, volatile) = (log::redis(settings)?, Volatile::default());
+    let cache = Cache::off();
+    let app = AppState { db, clock, random, hub, presence, cache };
+    let app = with_cache(app, settings, redis.as_ref());
     let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
     // Whatever was started ends if the rest cannot be.
     let unless_done = stop_background.clone().drop_guard();
-    let (redis, volatile) = (log::redis(settings)?, Volatile::default());
     let line = (redis.as_ref(), &volatile);
     log::run(&app, settings, &root, line, (&background, &stop_background));
+    background.spawn(app.cache.clone().run(stop_background.clone()));
     let auth = door(&app, settings, &root).await?;
     auth.follow();
     background.spawn(sayso_auth::rotation::run(auth.clone(), stop_background.clone()));
@@ -132,6 +136,7 @@ async fn start_on(
     let ops = OpsState {
         db: app.db.clone(),
         hub: app.hub.clone(),
+        cache: app.cache.clone(),
         redis,
         readiness: readiness.clone(),
         metrics,
@@ -140,10 +145,7 @@ async fn start_on(
     let (servers, stop_serving) = (TaskTracker::new(), CancellationToken::new());
     let refusals = Refusals::default();
     // Among the servers: what they noted last is written before the log stops.
-    let AppState { db, clock, random, .. } = app.clone();
-    let seen = auth.activity.clone();
-    servers.spawn(seen.run(db.clone(), clock.clone(), random.clone(), stop_serving.clone()));
-    servers.spawn(refusals.clone().run(db, clock, random, stop_serving.clone()));
+    write_traces(&app, (&auth.activity, &refusals), (&servers, &stop_serving));
     let api = ApiParts { auth: auth.clone(), ops, refusals, limiter, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
@@ -153,6 +155,33 @@ async fn start_on(
     let parts =
         Parts { readiness, linger, gateway, servers, stop_serving, background, stop_background };
     Ok((auth, parts))
+}
+
+/// Writes who was seen and who was refused, beside the requests.
+fn write_traces(
+    app: &AppState,
+    (seen, refusals): (&Activity, &Refusals),
+    (servers, stop): (&TaskTracker, &CancellationToken),
+) {
+    let AppState { db, clock, random, cache, .. } = app.clone();
+    let forget = move |user: UserId| cache.forget(Entity::User, user.0);
+    let sources = (clock.clone(), random.clone());
+    servers.spawn(seen.clone().run(db.clone(), sources, forget, stop.clone()));
+    servers.spawn(refusals.clone().run(db, clock, random, stop.clone()));
+}
+
+/// The same with a cache that learns what changes from now on.
+fn with_cache(app: AppState, settings: &Settings, redis: Option<&Redis>) -> AppState {
+    let cache = Cache::new(CacheParts {
+        settings: settings.cache.clone(),
+        hub: app.hub.clone(),
+        db: app.db.clone(),
+        redis: redis.cloned(),
+        clock: app.clock.clone(),
+        random: app.random.clone(),
+    });
+    cache.follow(&app.db);
+    AppState { cache, ..app }
 }
 
 /// The keys of the tokens and the threads that hash passwords.
@@ -183,7 +212,8 @@ pub(crate) async fn beside(
     let db = storage.open(settings).await?;
     let root = settings.root_key(&random)?;
     let (hub, presence) = (Hub::new(1), Presence::default());
-    let app = AppState { db, clock: Clock::System, random, hub, presence };
+    let cache = Cache::off();
+    let app = AppState { db, clock: Clock::System, random, hub, presence, cache };
     door(&app, settings, &root).await
 }
 

@@ -87,6 +87,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (28, "0028_machines_and_links"),
     (29, "0029_deleted_by"),
     (30, "0030_purge_keys"),
+    (31, "0031_cache_results"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

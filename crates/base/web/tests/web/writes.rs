@@ -37,6 +37,7 @@ impl Node {
             random: Random::from_os(),
             hub: Hub::new(1),
             presence: Presence::default(),
+            cache: sayso_cache::Cache::off(),
         };
         let runs = Runs::default();
         let routes =

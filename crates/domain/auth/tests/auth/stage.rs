@@ -137,6 +137,7 @@ pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
         random: ctx.random.clone(),
         hub: Hub::new(16),
         presence: Presence::default(),
+        cache: sayso_cache::Cache::off(),
     };
     let hasher = Hasher::new(&root_key(), LIMITS, ctx.random.clone());
     AuthState {

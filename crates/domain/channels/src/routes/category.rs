@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use sayso_access::Ctx;
+use sayso_cache::{Entity, Key as Kept, Loaded, required, seen};
 use sayso_kernel::page::LIMIT_DEFAULT;
 use sayso_web::{
-    AppState, Body, Caller, IfMatch, Key, Params, PathId, Problem, Reply, required_version, write,
+    AppState, Body, Caller, IfMatch, KEPT_REPLY, Key, Params, PathId, Problem, Reply,
+    required_version, write,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -69,7 +71,18 @@ async fn get_category(
     Caller(ctx): Caller,
     PathId(id): PathId<CategoryId>,
 ) -> Result<Reply, Problem> {
-    Ok(resource(&category::get(&mut app.db.read(), &ctx, id).await?))
+    let load = async {
+        let found = seen(category::get(&mut app.db.read(), &ctx, id).await)?;
+        let reply = found.map(|category| resource(&category));
+        Ok(reply.map_or_else(Loaded::nothing, |reply| {
+            let bytes = reply.body().len();
+            Loaded::of(reply, bytes)
+        }))
+    };
+    // Everybody who is somebody sees every category.
+    let key = Kept::of(Entity::Category, id.0);
+    let reply = app.cache.get_or_load_shared(key, (&KEPT_REPLY, &[]), load).await;
+    Ok(Reply::clone(&*required(reply)?))
 }
 
 /// Update or move a category

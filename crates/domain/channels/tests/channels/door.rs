@@ -77,6 +77,7 @@ impl Door {
             random: company.stage.random.clone(),
             hub: Hub::new(1),
             presence: Presence::default(),
+            cache: sayso_cache::Cache::off(),
         };
         let (routes, _) =
             sayso_channels::routes::router().with_state(app.clone()).split_for_parts();

@@ -58,6 +58,7 @@ impl Door {
             random: company.stage.random.clone(),
             hub: Hub::new(1),
             presence: Presence::default(),
+            cache: sayso_cache::Cache::off(),
         };
         let sources = app.sources();
         let routes = Router::from(sayso_messages::routes::router().with_state(app));

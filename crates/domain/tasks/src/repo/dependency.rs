@@ -80,7 +80,9 @@ const RELATIONS: Sql = Sql::new(
     concat!(
         "WITH ",
         reports!(),
-        " SELECT e.id, e.type, t.id, t.title, t.status, e.owner, e.is_dependency
+        " SELECT e.id, e.type, t.id, t.title, t.status, e.owner, e.is_dependency, ",
+        visible!(),
+        "
          FROM (SELECT d.id, d.type, d.depends_on_id AS other, d.task_id AS owner,
                       true AS is_dependency
                FROM task_dependencies d WHERE d.task_id = ANY($2) AND d.deleted_at IS NULL
@@ -88,9 +90,7 @@ const RELATIONS: Sql = Sql::new(
                SELECT d.id, d.type, d.task_id, d.depends_on_id, false
                FROM task_dependencies d WHERE d.depends_on_id = ANY($2) AND d.deleted_at IS NULL) e
          JOIN tasks t ON t.id = e.other CROSS JOIN line
-         WHERE t.deleted_at IS NULL AND ",
-        visible!(),
-        " ORDER BY e.owner, e.id"
+         WHERE t.deleted_at IS NULL ORDER BY e.owner, e.id"
     ),
 );
 
@@ -236,20 +236,38 @@ pub(crate) async fn seen(
     Ok(rows.iter().map(|row| neighbour(row, 0)).collect())
 }
 
-/// The relations of `ids` whose other end the reader sees: whose it is, whether
-/// it depends on the other end, and the relation.
+/// A relation, and what it is to whom.
+pub(crate) struct Related {
+    /// The one of the tasks asked for that has it.
+    pub(crate) owner: TaskId,
+    /// Whether it depends on the other end.
+    pub(crate) is_dependency: bool,
+    /// Whether the reader sees the other end.
+    pub(crate) is_seen: bool,
+    /// What it says.
+    pub(crate) relation: Relation,
+}
+
+/// The relations of `ids`, those included whose other end the reader does not
+/// see.
 pub(crate) async fn relations(
     db: &mut impl Queries,
     reader: UserId,
     ids: &[TaskId],
-) -> Result<Vec<(TaskId, bool, Relation)>, DbError> {
+) -> Result<Vec<Related>, DbError> {
     let rows = db.rows(&RELATIONS, &[&reader, &ids]).await?;
     let relation = |row: &Row| Relation {
         id: row.get(0),
         kind: DependencyType::parse(row.get(1)),
         other: neighbour(row, 2),
     };
-    Ok(rows.iter().map(|row| (row.get(5), row.get(6), relation(row))).collect())
+    let related = |row: &Row| Related {
+        owner: row.get(5),
+        is_dependency: row.get(6),
+        is_seen: row.get(7),
+        relation: relation(row),
+    };
+    Ok(rows.iter().map(related).collect())
 }
 
 pub(crate) async fn edges_from(

@@ -56,6 +56,10 @@ const LOOKUP_SEEN: Sql = Sql::new("users.lookup_seen", lookup!("= $2"));
 
 const LOOKUP_ALL_SEEN: Sql = Sql::new("users.lookup_all_seen", lookup!("= ANY($2)"));
 
+/// Whether the reader is a guest.
+const IS_GUEST: Sql =
+    Sql::new("users.is_guest", concat!("WITH ", caller!(), " SELECT is_guest FROM caller"));
+
 const REPORTS: Sql = Sql::new(
     "users.reports",
     concat!(
@@ -188,7 +192,7 @@ const OF_MANAGER: Orders = orders!(
 /// The statements of this file.
 pub(super) fn all() -> Vec<&'static Sql> {
     let lists = [OF_ALL, OF_IDS, OF_MANAGER].into_iter().flatten().flatten();
-    lists.chain([&LOOKUP_SEEN, &LOOKUP_ALL_SEEN, &REPORTS]).collect()
+    lists.chain([&LOOKUP_SEEN, &LOOKUP_ALL_SEEN, &IS_GUEST, &REPORTS]).collect()
 }
 
 /// A person that the reader sees; who reads for the machine sees everybody.
@@ -207,6 +211,12 @@ pub(crate) async fn lookup_all_seen(
     ids: &[UserId],
 ) -> Result<Vec<User>, DbError> {
     Ok(db.rows(&LOOKUP_ALL_SEEN, &[&reader, &ids]).await?.iter().map(user).collect())
+}
+
+/// Whether the reader is a guest, who does not see everybody.
+pub(crate) async fn is_guest(db: &mut impl Queries, reader: UserId) -> Result<bool, DbError> {
+    let row = db.row(&IS_GUEST, &[&reader]).await?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Where the first page of a list begins.

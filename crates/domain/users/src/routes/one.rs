@@ -44,7 +44,7 @@ async fn get_user(
     Caller(ctx): Caller,
     PathId(id): PathId<UserId>,
 ) -> Result<Reply, Problem> {
-    let user = service::get(&mut app.db.read(), &ctx, id).await?;
+    let user = service::get_kept(&app.cache, &app.db, &ctx, id).await?;
     Ok(resource(&app, &user))
 }
 

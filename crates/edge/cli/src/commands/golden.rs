@@ -59,6 +59,7 @@ pub(super) fn document() -> Result<OpenApi> {
         random: Random::seeded(0),
         hub: Hub::new(1),
         presence: Presence::default(),
+        cache: sayso_cache::Cache::off(),
     };
     let keys = Keys::derive(&root, &["golden".into()], Lifetimes::from(&settings.auth));
     let auth = AuthState {
@@ -73,6 +74,7 @@ pub(super) fn document() -> Result<OpenApi> {
     let ops = OpsState {
         db: app.db,
         hub: app.hub,
+        cache: app.cache,
         redis: None,
         readiness: Readiness::default(),
         metrics: MetricsText::install(),

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod cache;
 mod config;
 mod doctor;
 mod events;
@@ -87,6 +88,9 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a backup the database.
     Restore(restore::RestoreArgs),
+    /// Look after what was read and is kept.
+    #[command(subcommand)]
+    Cache(cache::CacheCommand),
     /// Write what the code says of itself into a folder, for review.
     #[command(hide = true)]
     Golden(golden::GoldenArgs),
@@ -126,6 +130,7 @@ async fn dispatch(cli: Cli) -> Result<()> {
         Command::Openapi(args) => openapi(&args),
         Command::Backup(args) => backup::run(&given.read()?, &args).await,
         Command::Restore(args) => restore::run(&given.read()?, &args).await,
+        Command::Cache(command) => cache::run(&given.read()?, command).await,
         Command::Golden(args) => golden::run(&args),
     }
 }

@@ -21,6 +21,7 @@ pub(crate) async fn auth(database: &TestDatabase) -> AuthState {
         random: stage.random.clone(),
         hub: Hub::new(1),
         presence: Presence::default(),
+        cache: sayso_cache::Cache::off(),
     };
     let keys = Keys::derive(&root_key(), &["k".into()], Lifetimes::from(&settings.auth));
     let limits = HashLimits { cost: 4, threads_max: 2, queue_max: 64 };
