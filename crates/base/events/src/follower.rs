@@ -8,6 +8,7 @@
 //! ask the database. When it is not heard for a while, or what it speaks of
 //! does not come, the log is read; and now and then in any case.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ const UNTOLD_MAX: Duration = Duration::from_millis(750);
 /// How long events may take that were announced: the announcement may come by
 /// a shorter way.
 const ON_THE_WAY: Duration = Duration::from_millis(100);
+/// Looks that are remembered: for longer than what is known then is good.
+const LOOKS_KEPT: usize = 64;
 /// How often the log is looked at in any case.
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 
@@ -39,10 +42,8 @@ pub struct Follower {
     poll: Duration,
     epoch: Arc<str>,
     applied: i64,
-    /// The fact that waits first, and since when it is seen to.
-    waiting: Option<(i64, Instant)>,
-    /// Up to when it is known what was committed.
-    known_until: Option<Instant>,
+    /// When it was looked lately, and the last fact that waited then.
+    looks: VecDeque<(Instant, Option<i64>)>,
     looked_at: Option<Instant>,
     told_at: Option<Instant>,
     /// Since when events that were announced have not come.
@@ -61,8 +62,7 @@ impl Follower {
             poll,
             epoch: "".into(),
             applied: -1,
-            waiting: None,
-            known_until: None,
+            looks: VecDeque::new(),
             looked_at: None,
             told_at: None,
             behind: None,
@@ -137,8 +137,8 @@ impl Follower {
         }
         self.behind = None;
         if let Some(as_of) = told.as_of {
-            self.waiting = None;
-            self.known_until = self.known_until.max(Some(as_of));
+            self.looks.clear();
+            self.looks.push_back((as_of, None));
             self.hub.was_fresh(as_of);
         }
         Ok(())
@@ -168,23 +168,31 @@ impl Follower {
             self.hub.apply(&self.epoch, events.into_iter().map(Arc::new).collect()).await;
         }
         self.behind = None;
-        self.hub.was_fresh(as_of);
+        if let Some(as_of) = as_of {
+            self.hub.was_fresh(as_of);
+        }
         Ok(())
     }
 
     /// As of when this node knows all there is, having applied the head that
-    /// it asked for. While one and the same fact goes on waiting for its place
-    /// nobody numbers (there is no leader, or one that hangs), and what it says
-    /// is not known here: from the moment of the last look at which it did not
-    /// wait yet, this node's knowledge grows old.
-    fn as_of(&mut self, asked: Instant, waiting: Option<i64>) -> Instant {
-        let before = self.known_until.unwrap_or(asked);
-        self.waiting = waiting.map(|id| match self.waiting {
-            Some((known, since)) if known == id => (id, since),
-            _ => (id, before),
-        });
-        self.known_until = Some(asked);
-        self.waiting.map_or(asked, |(_, since)| since)
+    /// it asked for: as of the last look at which nothing waited that still
+    /// does. Ids rise, so that is the last at which no fact waited behind the
+    /// first that waits now. While nobody numbers (there is no leader, or one
+    /// that hangs), or facts come faster than they are numbered, this node's
+    /// knowledge grows old.
+    fn as_of(&mut self, asked: Instant, waiting: Option<(i64, i64)>) -> Option<Instant> {
+        self.looks.push_back((asked, waiting.map(|(_, last)| last)));
+        let Some((first, _)) = waiting else {
+            self.looks.drain(..self.looks.len() - 1);
+            return Some(asked);
+        };
+        let is_known = |(_, last): &(Instant, Option<i64>)| last.is_none_or(|last| last < first);
+        // What lies before the last of these tells nothing new.
+        let known = self.looks.iter().rposition(is_known);
+        let as_of = known.and_then(|known| self.looks.get(known)).map(|(at, _)| *at);
+        let excess = self.looks.len().saturating_sub(LOOKS_KEPT);
+        self.looks.drain(..known.unwrap_or(0).max(excess));
+        as_of
     }
 
     async fn start_over(&mut self, head: Head) {

@@ -13,8 +13,9 @@ use crate::{Event, RESYNC_REQUIRED};
 
 const HEAD: Sql = Sql::new(
     "log.head",
-    // The first row that waits for its place tells whether anybody numbers.
-    "SELECT position, epoch, (SELECT o.id FROM outbox o ORDER BY o.id LIMIT 1)
+    // The rows that wait for their place tell what is committed and not known yet.
+    "SELECT position, epoch, (SELECT o.id FROM outbox o ORDER BY o.id LIMIT 1),
+            (SELECT o.id FROM outbox o ORDER BY o.id DESC LIMIT 1)
      FROM log_head",
 );
 
@@ -140,8 +141,8 @@ pub struct Log {
 pub(crate) struct Head {
     pub(crate) position: i64,
     pub(crate) epoch: Arc<str>,
-    /// The first fact that is committed and has no position yet.
-    pub(crate) waiting: Option<i64>,
+    /// The first and the last fact that are committed and have no position yet.
+    pub(crate) waiting: Option<(i64, i64)>,
 }
 
 impl Log {
@@ -157,7 +158,7 @@ impl Log {
         Ok(row.map(|row| Head {
             position: row.get(0),
             epoch: row.get::<_, String>(1).into(),
-            waiting: row.get(2),
+            waiting: row.get::<_, Option<i64>>(2).zip(row.get(3)),
         }))
     }
 

@@ -11,7 +11,7 @@
 
 mod shown;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sayso_access::Ctx;
 use sayso_db::Tx;
