@@ -176,6 +176,7 @@ fn foot(page: &mut Page, results: &Results) {
     if mebibytes > 40.0 {
         page.missed.push(format!("memory of the idle server: {mebibytes:.0} MiB, at most 40 asked"));
     }
+    page.missed.extend(results.failed.iter().cloned());
     page.chapter("What was not reached", "");
     if page.missed.is_empty() {
         page.line("Nothing of what was measured.");

@@ -65,6 +65,8 @@ pub struct Results {
     pub overload: Option<Pair<Overloaded>>,
     /// Other sizes.
     pub growth: Vec<Growth>,
+    /// What could not be measured, and why.
+    pub failed: Vec<String>,
 }
 
 /// Measures all that is wanted.
@@ -88,41 +90,80 @@ pub async fn all(args: &Args) -> Result<Results> {
         storm: None,
         overload: None,
         growth: Vec::new(),
+        failed: Vec::new(),
     };
-    if args.wants("floor") {
-        results.floors = floor::measure(args, &stock, &sayso).await?;
-    }
-    if args.wants("live") {
-        for sockets in args.plan.sockets {
-            let sayso = live::measure(&sayso, *sockets).await?;
-            let peer = live::measure(&peer, *sockets).await?;
-            results.live.push(Pair { sayso, peer });
-        }
-    }
-    if args.wants("storm") {
-        let sayso = storm::measure(&sayso, args.plan.storm, true).await?;
-        let peer = storm::measure(&peer, args.plan.storm, false).await?;
-        results.storm = Some(Pair { sayso, peer });
-    }
-    if args.wants("overload") {
-        let rate = |pair: &Pair<Measured>| (pair.sayso.rate(), pair.peer.rate());
-        let mixed = results.compared.iter().find(|one| one.work == Work::Mixed);
-        if let Some((ours, theirs)) = mixed.map(|one| rate(&one.at)) {
-            let sayso = overload::measure(&sayso, ours, args.plan.overload).await?;
-            let peer = overload::measure(&peer, theirs, args.plan.overload).await?;
-            results.overload = Some(Pair { sayso, peer });
-        }
-    }
+    let others = beside(args, &stock, (&sayso, &peer), &mut results).await;
+    results.failed.extend(others);
     sayso.stop().await?;
     peer.stop().await?;
     drop(stock);
     if args.wants("growth") {
         for tasks in args.plan.sizes {
-            results.growth.push(growth::measure(args, *tasks).await?);
+            match growth::measure(args, *tasks).await {
+                Ok(growth) => results.growth.push(growth),
+                Err(error) => results.failed.push(format!("growth, {tasks} tasks: {error:#}")),
+            }
         }
     }
     results.load.1 = machine::load();
     Ok(results)
+}
+
+/// What is measured in a way of its own. A part that fails is told, and does not
+/// take the others with it.
+async fn beside(
+    args: &Args,
+    stock: &Stock,
+    (sayso, peer): (&Running, &Running),
+    results: &mut Results,
+) -> Vec<String> {
+    let mut failed = Vec::new();
+    let mut tell = |part: &str, error: anyhow::Error| {
+        eprintln!("{part}: {error:#}");
+        failed.push(format!("{part} could not be measured: {error:#}"));
+    };
+    if args.wants("floor") {
+        match floor::measure(args, stock, sayso).await {
+            Ok(floors) => results.floors = floors,
+            Err(error) => tell("floors", error),
+        }
+    }
+    let sockets = if args.wants("live") { args.plan.sockets } else { &[] };
+    for count in sockets {
+        match both(live::measure(sayso, *count), live::measure(peer, *count)).await {
+            Ok(live) => results.live.push(live),
+            Err(error) => tell("deliveries", error),
+        }
+    }
+    if args.wants("storm") {
+        let count = args.plan.storm;
+        let measured =
+            both(storm::measure(sayso, count, true), storm::measure(peer, count, false)).await;
+        match measured {
+            Ok(storm) => results.storm = Some(storm),
+            Err(error) => tell("the storm", error),
+        }
+    }
+    let mixed = results.compared.iter().find(|one| one.work == Work::Mixed);
+    if let Some(Pair { sayso: ours, peer: theirs }) = mixed.map(|one| &one.at)
+        && args.wants("overload")
+    {
+        let length = args.plan.overload;
+        let sayso = overload::measure(sayso, ours.rate(), length);
+        match both(sayso, overload::measure(peer, theirs.rate(), length)).await {
+            Ok(overload) => results.overload = Some(overload),
+            Err(error) => tell("overload", error),
+        }
+    }
+    failed
+}
+
+/// One after the other.
+async fn both<T>(
+    sayso: impl Future<Output = Result<T>>,
+    peer: impl Future<Output = Result<T>>,
+) -> Result<Pair<T>> {
+    Ok(Pair { sayso: sayso.await?, peer: peer.await? })
 }
 
 async fn compare(

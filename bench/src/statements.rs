@@ -36,10 +36,10 @@ struct Known {
 
 fn known(company: &Company) -> Vec<Known> {
     let me = company.person(0);
-    let text = |value: &str| format!("'{value}'");
+    let id = |value: &str| format!("'{value}'::uuid");
     let nothing = |count: usize| vec!["NULL".to_owned(); count];
     let mut list = nothing(17);
-    list[0] = text(&me.id);
+    list[0] = id(&me.id);
     list[10] = "now()".to_owned();
     list[13] = "'infinity'".to_owned();
     list[14] = "'ffffffff-ffff-ffff-ffff-ffffffffffff'".to_owned();
@@ -48,7 +48,7 @@ fn known(company: &Company) -> Vec<Known> {
         Known {
             name: "get",
             words: "%line.ids @> ARRAY[t.created_by]%t.deleted_at IS NULL%",
-            parameters: vec![text(&me.id), text(&company.tasks[0])],
+            parameters: vec![id(&me.id), id(&company.tasks[0])],
         },
         Known {
             name: "list",
