@@ -70,7 +70,8 @@ pub async fn measure(args: &Args, stock: &Stock, server: &Running) -> Result<Flo
 
 async fn route(args: &Args, server: &Running) -> Result<Measured> {
     let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let mut child = Command::new(std::env::current_exe()?)
+    // This very program, even when it was built anew meanwhile.
+    let mut child = Command::new("/proc/self/exe")
         .args(["floor", &address.to_string()])
         .stdin(Stdio::null())
         .kill_on_drop(true)

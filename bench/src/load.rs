@@ -142,12 +142,7 @@ pub async fn closed(aim: &Aim, work: Work, clients: usize, window: Window) -> Re
         measured.merge(done.context("a client ended early")??);
     }
     (measured.seconds, measured.cpu) = (seconds, cpu);
-    ensure!(
-        measured.count > 0,
-        "{}: nothing was answered: {:?}",
-        work.name(),
-        measured.failure
-    );
+    ensure!(measured.count > 0, "{}: nothing was answered: {:?}", work.name(), measured.failure);
     Ok(measured)
 }
 

@@ -23,8 +23,7 @@ impl Machine {
             .and_then(|text| text.trim_end_matches(" kB").parse::<u64>().ok())
             .unwrap_or(0);
         let kernel = told(Command::new("uname").arg("-r"));
-        let hardware =
-            format!("{cpu}, {cores} cores, {} GiB, Linux {kernel}", memory / 1_048_576);
+        let hardware = format!("{cpu}, {cores} cores, {} GiB, Linux {kernel}", memory / 1_048_576);
         let versions = [
             told(Command::new(postgres_bin.join("postgres")).arg("--version")),
             told(Command::new("redis-server").arg("--version")),

@@ -84,13 +84,19 @@ pub fn write(args: &Args, results: &Results) -> Result<()> {
 fn head(page: &mut Page, args: &Args, results: &Results) {
     let machine = &results.machine;
     page.line("# Results\n");
-    page.line(format!("Written by `make {}`; what is measured and how: [README.md](README.md).\n", args.plan.name));
+    page.line(format!(
+        "Written by `make {}`; what is measured and how: [README.md](README.md).\n",
+        args.plan.name
+    ));
     page.line("| | |\n|---|---|");
     let rows = [
         ("day, commit", format!("{}, {}", args.date, args.commit)),
         ("machine", machine.hardware.clone()),
         ("versions", machine.versions.clone()),
-        ("load of the machine", format!("{:.1} before, {:.1} after", results.load.0, results.load.1)),
+        (
+            "load of the machine",
+            format!("{:.1} before, {:.1} after", results.load.0, results.load.1),
+        ),
         ("company", format!("{} tasks, as many messages", args.plan.tasks)),
         (
             "windows",
@@ -174,7 +180,8 @@ fn foot(page: &mut Page, results: &Results) {
     }
     let mebibytes = results.resident.sayso as f64 / 1024.0;
     if mebibytes > 40.0 {
-        page.missed.push(format!("memory of the idle server: {mebibytes:.0} MiB, at most 40 asked"));
+        page.missed
+            .push(format!("memory of the idle server: {mebibytes:.0} MiB, at most 40 asked"));
     }
     page.missed.extend(results.failed.iter().cloned());
     page.chapter("What was not reached", "");

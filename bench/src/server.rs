@@ -84,9 +84,8 @@ impl Stock {
             .await?;
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let is_password = |word: &&str| {
-            word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit())
-        };
+        let is_password =
+            |word: &&str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
         let password = told.split_whitespace().find(is_password);
         let password = password.with_context(|| format!("no password in {told}"))?.to_owned();
         let db = connect(&args.database_url, Some(&name)).await?;
@@ -159,11 +158,8 @@ impl Stock {
         }
         let company = self.company.come_in(address, password).await?;
         let pid = i32::try_from(child.id().context("it runs")?)?;
-        let processes = Processes {
-            server: pid,
-            postgres: self.args.postgres_pid,
-            redis: self.args.redis_pid,
-        };
+        let processes =
+            Processes { server: pid, postgres: self.args.postgres_pid, redis: self.args.redis_pid };
         Ok(Running { name, aim: Aim { address, processes, company }, child })
     }
 }

@@ -37,7 +37,8 @@ pub struct Socket {
 impl Socket {
     /// Connects, at the head or after a place, and waits for `ready`.
     pub async fn connect(address: SocketAddr, token: &str, after: Option<&Place>) -> Result<Self> {
-        let connected = tokio::time::timeout(READY_WITHIN, Self::begin(address, token, after)).await;
+        let connected =
+            tokio::time::timeout(READY_WITHIN, Self::begin(address, token, after)).await;
         connected.unwrap_or_else(|_| bail!("a socket is not ready in {READY_WITHIN:?}"))
     }
 
@@ -45,8 +46,7 @@ impl Socket {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
-        let config =
-            WebSocketConfig::default().read_buffer_size(BUFFER).write_buffer_size(BUFFER);
+        let config = WebSocketConfig::default().read_buffer_size(BUFFER).write_buffer_size(BUFFER);
         let (stream, _) = client_async_with_config(url, tcp, Some(config)).await?;
         let mut socket = Self { stream, ready: Value::Null };
         let open = socket.text().await?;

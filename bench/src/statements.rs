@@ -26,8 +26,8 @@ pub struct Asked {
     pub postgres_ms: f64,
 }
 
-/// A statement: what it is for, words that only it has, and its parameters as
-/// SQL.
+/// A statement: what it is for, words that only it has, and as SQL its parameters
+/// and then, in their order, its constants, which come back as parameters too.
 struct Known {
     name: &'static str,
     words: &'static str,
@@ -44,15 +44,17 @@ fn known(company: &Company) -> Vec<Known> {
     list[13] = "'infinity'".to_owned();
     list[14] = "'ffffffff-ffff-ffff-ffff-ffffffffffff'".to_owned();
     list[15] = "21".to_owned();
+    let written = ["0", "'{}'", "5000", "'public'", "false", "'done'", "'cancelled'"];
+    list.extend(written.map(str::to_owned));
     vec![
         Known {
             name: "get",
             words: "%line.ids @> ARRAY[t.created_by]%t.deleted_at IS NULL%",
-            parameters: vec![id(&me.id), id(&company.tasks[0])],
+            parameters: vec![id(&me.id), id(&company.tasks[0]), "0".into(), "'{}'".into()],
         },
         Known {
             name: "list",
-            words: "%FROM tasks t WHERE t.deleted_at IS NULL AND (t.created_at, t.id) <%LIMIT 5000%",
+            words: "%FROM tasks t WHERE t.deleted_at IS NULL AND (t.created_at, t.id) <%",
             parameters: list,
         },
     ]
@@ -91,11 +93,8 @@ async fn ask(args: &Args, stock: &Stock, name: &'static str, text: &str) -> Resu
     let script = std::env::temp_dir().join(format!("sayso-bench-{}.sql", std::process::id()));
     // A line of pgbench is a statement only up to its semicolon.
     std::fs::write(&script, format!("{};\n", text.trim_end().trim_end_matches(';')))?;
-    let pids = Processes {
-        server: args.postgres_pid,
-        postgres: args.postgres_pid,
-        redis: args.redis_pid,
-    };
+    let pids =
+        Processes { server: args.postgres_pid, postgres: args.postgres_pid, redis: args.redis_pid };
     let before = pids.cpu()?;
     let output = Command::new(args.postgres_bin.join("pgbench"))
         .args(["-n", "-M", "prepared", "-c", &CLIENTS.to_string(), "-T", &SECONDS.to_string()])

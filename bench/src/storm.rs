@@ -85,7 +85,11 @@ pub async fn measure(server: &Running, sockets: usize, replays: bool) -> Result<
     }
     eprintln!(
         "{:<6} storm: {} back in {:.2} s, {} lost, {} replayed, server {:.0} ms",
-        server.name, stormed.back, stormed.seconds, stormed.lost, stormed.replayed,
+        server.name,
+        stormed.back,
+        stormed.seconds,
+        stormed.lost,
+        stormed.replayed,
         stormed.cpu.server
     );
     Ok(stormed)

@@ -148,7 +148,8 @@ impl Doer {
             Work::Assign => self.assign(),
             Work::Message => {
                 let path = format!("/api/channels/{}/messages", self.me().channel);
-                let content = format!("The numbers for spring are in, see the task #{}", self.count);
+                let content =
+                    format!("The numbers for spring are in, see the task #{}", self.count);
                 Ask::send(Method::POST, path, json!({ "content": content }))
             }
             Work::Login => {

@@ -31,8 +31,17 @@ fn cpu(page: &mut Page, results: &Results) {
          A share is Sayso's part of the peer's.",
     );
     page.table(&[
-        "request", "Sayso server", "peer server", "share", "at most", "met", "Sayso all", "peer all",
-        "share", "at most", "met",
+        "request",
+        "Sayso server",
+        "peer server",
+        "share",
+        "at most",
+        "met",
+        "Sayso all",
+        "peer all",
+        "share",
+        "at most",
+        "met",
     ]);
     let mut rows = Vec::new();
     for one in &results.compared {
@@ -94,7 +103,15 @@ fn throughput(page: &mut Page, results: &Results) {
          Node.js, which uses one core; what counts is the table above.",
     );
     page.table(&[
-        "request", "Sayso", "peer", "Sayso p50", "p90", "p99", "peer p50", "p90", "p99",
+        "request",
+        "Sayso",
+        "peer",
+        "Sayso p50",
+        "p90",
+        "p99",
+        "peer p50",
+        "p90",
+        "p99",
         "refused or failed",
     ]);
     for one in &results.compared {
@@ -110,8 +127,14 @@ fn throughput(page: &mut Page, results: &Results) {
     if let Some(Compared { at, .. }) = mixed {
         let times = at.sayso.rate() / at.peer.rate();
         let slower = at.sayso.times.percentile(99) / at.peer.times.percentile(99);
-        let rate = page.judge(times >= 3.0, format!("mixed load: {times:.1} times the peer's requests a second, 3 asked"));
-        let p99 = page.judge(slower <= 1.0 / 3.0, format!("mixed load: p99 {} of the peer's, 1/3 asked", ratio(slower)));
+        let rate = page.judge(
+            times >= 3.0,
+            format!("mixed load: {times:.1} times the peer's requests a second, 3 asked"),
+        );
+        let p99 = page.judge(
+            slower <= 1.0 / 3.0,
+            format!("mixed load: p99 {} of the peer's, 1/3 asked", ratio(slower)),
+        );
         page.line(format!(
             "\nMixed load: {times:.1} times the requests a second of the peer (3 asked: {rate}), p99 {} \
              of the peer's (1/3 asked: {p99}).",
@@ -126,9 +149,8 @@ fn floors(page: &mut Page, results: &Results) {
     page.chapter("Floors", "What the same work costs when nothing is done besides.");
     page.table(&["what", "CPU, ms", "beside it"]);
     let of = |work: Work| results.compared.iter().find(|one| one.work == work);
-    let beside = of(Work::Get).map_or(String::new(), |one| {
-        format!("get: {} ms", short(one.at.sayso.server_ms()))
-    });
+    let beside = of(Work::Get)
+        .map_or(String::new(), |one| format!("get: {} ms", short(one.at.sayso.server_ms())));
     page.row(&["an axum route with 600 fixed bytes".into(), short(route.server_ms()), beside]);
     for asked in &floors.statements {
         let work = [Work::Get, Work::List].into_iter().find(|work| work.name() == asked.name);

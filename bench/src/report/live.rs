@@ -34,8 +34,16 @@ fn delivery(page: &mut Page, results: &Results) {
          them in turn.",
     );
     page.table(&[
-        "sockets", "Sayso µs", "peer µs", "share (1/5 asked)", "met", "Sayso p50, ms", "p99",
-        "peer p50, ms", "p99", "heard, Sayso / peer",
+        "sockets",
+        "Sayso µs",
+        "peer µs",
+        "share (1/5 asked)",
+        "met",
+        "Sayso p50, ms",
+        "p99",
+        "peer p50, ms",
+        "p99",
+        "heard, Sayso / peer",
     ]);
     let mut rows = Vec::new();
     for Pair { sayso, peer } in &results.live {
@@ -92,9 +100,13 @@ fn heard(count: usize, of: usize) -> f64 {
 
 fn memory(page: &mut Page, results: &Results) {
     let Some(Pair { sayso, peer }) = results.live.last() else { return };
-    page.chapter("Silent sockets", "Memory of the server a socket, in KiB: what it grew by as they connected.");
+    page.chapter(
+        "Silent sockets",
+        "Memory of the server a socket, in KiB: what it grew by as they connected.",
+    );
     page.table(&["sockets", "Sayso", "asked", "met", "peer"]);
-    let missed = format!("memory of a silent socket: {:.1} KiB, {SOCKET_KIB} asked", sayso.kib_a_socket);
+    let missed =
+        format!("memory of a silent socket: {:.1} KiB, {SOCKET_KIB} asked", sayso.kib_a_socket);
     let met = page.judge(sayso.kib_a_socket <= SOCKET_KIB, missed);
     page.row(&[
         sayso.sockets.to_string(),
@@ -113,7 +125,16 @@ fn storm(page: &mut Page, results: &Results) {
          replays what they missed; the peer keeps nothing to replay, so it only connects them, and \
          each would then have to read over HTTP what it lacks.",
     );
-    page.table(&["", "back", "lost", "events replayed", "all back, s", "p50, s", "server CPU, ms", "PostgreSQL CPU, ms"]);
+    page.table(&[
+        "",
+        "back",
+        "lost",
+        "events replayed",
+        "all back, s",
+        "p50, s",
+        "server CPU, ms",
+        "PostgreSQL CPU, ms",
+    ]);
     for (name, one) in [("Sayso", sayso), ("peer", peer)] {
         page.row(&[
             name.to_owned(),
@@ -140,8 +161,18 @@ fn overload(page: &mut Page, results: &Results) {
          request counts from when it came. Each server is offered twice of what it itself can do.",
     );
     page.table(&[
-        "", "offered a second", "done", "p50, ms", "p99", "refused (503, 429)", "with Retry-After",
-        "refusal p99, ms", "failed", "not asked", "well again after, ms", "memory before, most, after, MiB",
+        "",
+        "offered a second",
+        "done",
+        "p50, ms",
+        "p99",
+        "refused (503, 429)",
+        "with Retry-After",
+        "refusal p99, ms",
+        "failed",
+        "not asked",
+        "well again after, ms",
+        "memory before, most, after, MiB",
     ]);
     for (name, one) in [("Sayso", sayso), ("peer", peer)] {
         let memory = [one.resident.0, one.resident.1, one.resident.2];
