@@ -1,5 +1,6 @@
 # Every task of the project, each a few lines over cargo and scripts/.
 .PHONY: run test lint fmt golden faults plans figures schemathesis rehearse ci
+.PHONY: run test lint fmt golden faults plans figures bench bench-full schemathesis ci
 
 # The whole product on one machine, with a demo company.
 run:
@@ -43,6 +44,11 @@ plans:
 # What authentication costs, of an optimised build.
 figures:
 	scripts/figures
+
+# Sayso beside the stack of the original plan, into bench/RESULTS.md: in less than
+# ten minutes, or everything.
+bench bench-full:
+	scripts/bench $@
 
 # Every operation of the OpenAPI document tried with made-up input, as a CEO, a
 # manager and one of the staff.
