@@ -17,11 +17,9 @@ use super::leader::Leader;
 use crate::event::{Event, Placed};
 
 /// Keeps the partitions ahead of the head.
-pub(super) const PARTITIONS: &str = "SELECT log_ensure_partitions(position) FROM log_head";
-
-/// Around it: a lock that is not there at once is not waited for.
-pub(super) const IMPATIENT: &str = "SET lock_timeout = '100ms'";
-pub(super) const PATIENT: &str = "RESET lock_timeout";
+/// One transaction, in which a lock that is not there at once is not waited for.
+pub(super) const PARTITIONS: &str = "SET LOCAL lock_timeout = '100ms';
+    SELECT log_ensure_partitions(position) FROM log_head";
 
 /// How long the oldest snapshot has been held, in seconds, by whom the serving
 /// role may see.

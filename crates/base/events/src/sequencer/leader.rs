@@ -168,16 +168,15 @@ impl Leader {
     /// backup) is in the way: then it is tried again later, and not waited for,
     /// since everybody else would queue up behind.
     async fn make_room(&self) -> Result<(), DbError> {
-        bounded(self.client.batch_execute(batch::IMPATIENT)).await?;
-        let made = self.client.execute(batch::PARTITIONS, &[]);
+        let made = self.client.batch_execute(batch::PARTITIONS);
         let made = tokio::time::timeout(STEP_TIMEOUT, made).await;
         match made.map_err(|late| DbError::Unavailable(late.into()))? {
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 tracing::warn!("somebody reads the log and keeps it from making room ahead");
+                Ok(())
             }
-            made => drop(made.map_err(DbError::from)?),
+            made => Ok(made?),
         }
-        bounded(self.client.batch_execute(batch::PATIENT)).await
     }
 
     async fn seal(&self, sequencer: &Sequencer, sealed: &mut Sealed) -> Result<(), DbError> {
