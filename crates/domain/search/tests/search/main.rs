@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sayso_access::{Actor, Role};
+use sayso_cache::Cache;
 use sayso_channels::model::{ChannelKind, Draft as ChannelDraft};
 use sayso_channels::{ChannelId, MemberRole};
 use sayso_kernel::{Fault, Kind as FaultKind};
@@ -91,7 +92,7 @@ impl Company {
 
     async fn ask(&self, actor: &Actor, text: &str) -> Result<Answer, Fault> {
         let ctx = self.stage.as_actor(actor);
-        search(self.database.db(), &ctx, (text, &Kind::ALL), None, 20).await
+        search((&Cache::off(), self.database.db()), &ctx, (text, &Kind::ALL), None, 20).await
     }
 
     /// The snippets found, best first.
@@ -287,7 +288,8 @@ async fn a_title_counts_more_than_a_text_and_pages_hold_every_hit_once() {
     let (mut seen, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let asked = ("invoice", &[Kind::Task][..]);
-        let page = search(company.database.db(), &ctx, asked, cursor.as_deref(), 4);
+        let (cache, db) = (Cache::off(), company.database.db());
+        let page = search((&cache, db), &ctx, asked, cursor.as_deref(), 4);
         let answer = page.await.expect("a page");
         assert_eq!((answer.considered, answer.capped), (10, false));
         seen.extend(answer.page.items.into_iter().map(|hit| hit.found));
