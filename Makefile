@@ -1,6 +1,5 @@
 # Every task of the project, each a few lines over cargo and scripts/.
-.PHONY: run test lint fmt golden faults plans figures schemathesis rehearse ci
-.PHONY: run test lint fmt golden faults plans figures bench bench-full schemathesis ci
+.PHONY: run test lint fmt golden faults plans figures bench bench-full schemathesis rehearse ci
 
 # The whole product on one machine, with a demo company.
 run:

@@ -11,7 +11,7 @@ use crate::worker::Work;
 
 impl Inner {
     /// What another node has read, as far as it is true here.
-    pub(crate) async fn taken_from_others<T>(
+    pub(crate) async fn read_of_others<T>(
         &self,
         key: &Key,
         place: &Position,

@@ -280,7 +280,7 @@ impl Inner {
         // What is read from here on holds everything up to this place.
         let place = shared.as_ref().and_then(|_| self.hub.applied());
         if let (Some(shared), Some(place)) = (&shared, &place)
-            && let Some((value, bytes, level)) = self.taken_from_others(&key, place, shared).await
+            && let Some((value, bytes, level)) = self.read_of_others(&key, place, shared).await
         {
             let loaded = Loaded { value: Some(value), bytes, watched: Vec::new() };
             let entry = self.put(key, now, loaded, shared.watched);

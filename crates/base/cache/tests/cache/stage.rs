@@ -134,7 +134,7 @@ impl Stage {
 impl OneNode {
     /// Writes a text, and leaves a fact about it.
     pub async fn write(&self, stage: &Stage, fact: &'static FactKind, id: Uuid, body: &str) {
-        let subject = fact.name.split('.').next().expect("a fact has a name");
+        let subject = fact.name.split('.').next().expect("a name has a first part");
         let work = async move |tx: &mut Tx, _: &Ctx| {
             tx.rows(&WRITE, &[&id, &body]).await?;
             let data = json!({ "id": id });

@@ -288,8 +288,8 @@ async fn a_title_counts_more_than_a_text_and_pages_hold_every_hit_once() {
     let (mut seen, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let asked = ("invoice", &[Kind::Task][..]);
-        let doors = (&Cache::off(), company.database.db());
-        let page = search(doors, &ctx, asked, cursor.as_deref(), 4);
+        let (cache, db) = (Cache::off(), company.database.db());
+        let page = search((&cache, db), &ctx, asked, cursor.as_deref(), 4);
         let answer = page.await.expect("a page");
         assert_eq!((answer.considered, answer.capped), (10, false));
         seen.extend(answer.page.items.into_iter().map(|hit| hit.found));
