@@ -245,11 +245,14 @@ impl Db {
 /// the beginning of a word is found: two letters of two and an end are 2/3. And
 /// nothing is compiled (`jit`, on by default): where PostgreSQL thinks that a
 /// short statement is dear it compiled it anew each time, for a hundred times
-/// what running it took.
+/// what running it took. Nor is a statement planned more than once
+/// (`plan_cache_mode`): they are written for the plan that serves whatever is
+/// asked (ADR 0020, `golden/plans`), and planning took longer than running.
 fn with_timeouts(mut config: Config, limits: &DbLimits, statement: Duration) -> Config {
     let set = format!(
         "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} \
-         -c synchronous_commit=on -c jit=off -c timezone=UTC -c search_path=public \
+         -c synchronous_commit=on -c jit=off -c plan_cache_mode=force_generic_plan \
+         -c timezone=UTC -c search_path=public \
          -c pg_trgm.word_similarity_threshold=0.6",
         statement.as_millis(),
         limits.lock_timeout.as_millis(),
