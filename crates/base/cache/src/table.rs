@@ -258,7 +258,7 @@ pub const SILENT: &[&str] =
 
 /// Facts that drop everything: they stand for changes that they do not name.
 pub const EVERYTHING: &[&str] =
-    &["cache.cleared", "company.seeded", "log.quarantined", "trash.purged"];
+    &["backup.restored", "cache.cleared", "company.seeded", "log.quarantined", "trash.purged"];
 
 /// What an entry rests on, beside what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

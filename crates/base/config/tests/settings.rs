@@ -203,7 +203,8 @@ fn every_setting_of_the_reference_is_documented_and_can_be_set_to_its_default() 
     sections.dedup();
     assert_eq!(
         sections.join(" "),
-        "http database managed redis auth secrets realtime events log limits trash backup deployment"
+        "http database managed redis auth secrets realtime events log limits trash backup deployment \
+         cache"
     );
 }
 

@@ -117,7 +117,8 @@ async fn what_changes_while_it_is_read_is_answered_and_not_kept() {
     assert_eq!(before.expect("read").as_deref().map(String::as_str), Some("text old"));
     assert_eq!(after.as_deref(), Some("text new"));
     assert_eq!(node.read(task(1), id(1)).await.as_deref(), Some("text new"));
-    assert_eq!(node.stat(Entity::Task, "refused"), 1);
+    // The fact may come out of the log while the other reads, and is one more.
+    assert!(node.stat(Entity::Task, "refused") >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
