@@ -52,6 +52,10 @@ pub const RESYNC_REQUIRED: sayso_kernel::Code = sayso_kernel::Code::new(
 /// The codes declared here.
 pub const CODES: &[&sayso_kernel::Code] = &[&RESYNC_REQUIRED];
 
+/// Stands in the place of a fact that could not be stored: what that one would
+/// have changed, nobody is told.
+pub const QUARANTINED: &str = "log.quarantined";
+
 /// The facts that the log itself leaves: written by the sequencer, heard by no
 /// client.
 pub const FACTS: &[&sayso_db::FactKind] = &[
@@ -63,7 +67,7 @@ pub const FACTS: &[&sayso_db::FactKind] = &[
         summary: "The end of the audit at this moment, signed into the log.",
     },
     &sayso_db::FactKind {
-        name: "log.quarantined",
+        name: QUARANTINED,
         is_event: false,
         is_audited: false,
         stream: "",

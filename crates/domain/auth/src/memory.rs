@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use sayso_access::{SessionId, UserId};
 use sayso_db::{Db, Effect, Told};
-use sayso_events::{Applied, Event, Hub};
+use sayso_events::{Applied, Event, Hub, QUARANTINED};
 
 use crate::model::{SessionState, TokenState};
 use crate::token::Claims;
@@ -173,7 +173,10 @@ impl Memory {
                 Effect::Follow { .. } | Effect::Unfollow { .. } | Effect::Close { .. } => {}
             }
         }
-        if is_about_people(kind) {
+        if kind == QUARANTINED {
+            // It may have been about anybody.
+            self.forget_all();
+        } else if is_about_people(kind) {
             match whom() {
                 Some(user) => self.forget_user(user),
                 // What is for the audit alone travels without saying whom it
@@ -311,6 +314,9 @@ mod tests {
         assert!(memory.session(one, 1).is_none() && memory.session(two, 1).is_some());
         fill();
         memory.heed(&told("user.deactivated", vec![]));
+        assert!(memory.session(one, 1).is_none() && memory.session(two, 1).is_none());
+        fill();
+        memory.heed(&told(QUARANTINED, vec![]));
         assert!(memory.session(one, 1).is_none() && memory.session(two, 1).is_none());
     }
 

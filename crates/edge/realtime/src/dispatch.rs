@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sayso_db::Effect;
-use sayso_events::{Event, Message};
+use sayso_events::{Event, Message, QUARANTINED};
 use tokio::sync::mpsc;
 
 use crate::limits::{DISPATCH_BURST, LOG_MAX};
@@ -37,6 +37,10 @@ pub(crate) async fn run(node: &Arc<Node>, heard: &mut mpsc::Receiver<Message>) {
 
 /// Offers one event to whoever may have to hear it.
 pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
+    if event.kind == QUARANTINED {
+        // Whatever it would have begun or ended is read anew by everybody.
+        resync(node);
+    }
     if event.kind == SENT
         && let Some(sender) = event.actor_id
         && let Some(placed) = event.streams.first()

@@ -138,6 +138,29 @@ async fn come_back_again_and_again(stage: &Stage, rounds: usize) -> (usize, usiz
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_fact_could_not_be_stored_everybody_begins_anew() {
+    let stage = Stage::new().await;
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+                  AS $$ BEGIN RAISE EXCEPTION 'never'; END $$;
+                  CREATE TRIGGER refuse BEFORE INSERT ON event_log FOR EACH ROW
+                  WHEN (NEW.data ->> 'padding' = 'broken') EXECUTE FUNCTION refuse()";
+    stage.database.change(refuse).await;
+    let (sockets, ann) = (Sockets::start(), stage.person());
+    let connect =
+        Connect { id: "a", person: &ann.client, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
+
+    // What nobody hears: that she is let out.
+    stage.happen(&ann.stream(), &[ann.follow(&channel())]).await;
+    stage.happen_often(&ann.stream(), &[ann.unfollow(&channel())], 1, "broken").await;
+
+    until("she comes back", SOON, async || (sockets.count("a", "ready") == 2).then_some(())).await;
+    let closed = sockets.heard("a").into_iter().find(|heard| heard.event == "session.closed");
+    let closed = closed.expect("she was told why").payload;
+    assert_eq!((&closed["code"], &closed["reconnect"]), (&json!("session.resync"), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_comes_back_at_the_instant_of_a_commit_hears_it_once() {
     let stage = Stage::new().await;
     let rounds = if is_full() { 1_000 } else { 15 };
