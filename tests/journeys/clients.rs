@@ -251,6 +251,11 @@ async fn a_client_of_python_whose_frames_are_cut_in_the_middle_loses_nothing() {
             .write(&scene.company.ceo, (0..10).map(|n| format!("{cut}-{n} {}", "x".repeat(400))))
             .await;
         until("the cut", SOON, async || (proxy.fired() >= cut).then_some(())).await;
+        // A client of Python whose handshake is cut may never try again.
+        proxy.set(Weather::Fair);
+        let back = usize::try_from(cut).unwrap() + 1;
+        until("her return", SOON, async || (python.count("ann", "ready") >= back).then_some(()))
+            .await;
     }
 
     until("all is heard", SOON, async || (python.count("ann", "message.sent") >= 50).then_some(()))
