@@ -80,9 +80,10 @@ const RELATIONS: Sql = Sql::new(
     concat!(
         "WITH ",
         reports!(),
-        " SELECT e.id, e.type, t.id, t.title, t.status, e.owner, e.is_dependency, ",
+        " SELECT e.id, e.type, t.id, t.title, t.status, e.owner, e.is_dependency, (",
         visible!(),
-        "
+        // Of a task without a channel it is unknown whether it is in one of those.
+        ") IS TRUE
          FROM (SELECT d.id, d.type, d.depends_on_id AS other, d.task_id AS owner,
                       true AS is_dependency
                FROM task_dependencies d WHERE d.task_id = ANY($2) AND d.deleted_at IS NULL

@@ -139,6 +139,9 @@ async fn both_ends_show_a_relation_but_not_to_who_does_not_see_the_other_end() {
     let company = Company::new().await;
     let ann = company.person("ann", Role::Staff, None).await;
     let bob = company.person("bob", Role::Staff, None).await;
+    // A task without a channel is in none of those there are.
+    let mia = company.person("mia", Role::Manager, None).await;
+    company.channel(&mia, ChannelKind::Public, &[]).await;
     let own = company.made(&ann, "own").await;
     let shared = company.made(&ann, "shared").await;
     company.assign(&ann, shared.id, &[&bob], &[]).await.expect("assigned");
