@@ -28,6 +28,12 @@ impl<T> Loaded<T> {
         Self { value: None, bytes: 0, watched: Vec::new() }
     }
 
+    /// One or the other; `bytes` says about how many a thing takes.
+    pub fn perhaps(value: Option<T>, bytes: impl FnOnce(&T) -> usize) -> Self {
+        let bytes = value.as_ref().map_or(0, bytes);
+        Self { value, bytes, watched: Vec::new() }
+    }
+
     /// It shows these too, and goes when they change.
     #[must_use]
     pub fn watching(mut self, watched: impl IntoIterator<Item = Watch>) -> Self {

@@ -162,8 +162,9 @@ impl Log {
         }))
     }
 
-    /// The events after `position`, in order, at most `limit`.
-    pub(crate) async fn after(&self, position: i64, limit: i64) -> Result<Vec<Event>, DbError> {
+    /// The events after `position`, on whatever stream, in order, at most `limit`:
+    /// for whoever may see everything.
+    pub async fn after(&self, position: i64, limit: i64) -> Result<Vec<Event>, DbError> {
         after(&mut self.db.read(), position, limit).await
     }
 
@@ -171,12 +172,6 @@ impl Log {
     /// leader has made it.
     pub async fn end(&self) -> Result<Option<(i64, Arc<str>)>, DbError> {
         Ok(self.head().await?.map(|head| (head.position, head.epoch)))
-    }
-
-    /// What lies after `position`, on whatever stream, oldest first, at most
-    /// `limit`: for whoever sits at the machine, who may see everything.
-    pub async fn everything_after(&self, position: i64, limit: i64) -> Result<Vec<Event>, DbError> {
-        self.after(position, limit).await
     }
 
     /// Finds where a socket of `user` begins: at its cursor if the log reaches

@@ -155,10 +155,7 @@ pub async fn get_kept(
     let reader = ctx.require_actor()?.user_id;
     let load = async {
         let shown = sayso_cache::seen(get(&mut db.read(), ctx, id).await)?;
-        Ok(shown.map_or_else(Loaded::nothing, |shown| {
-            let bytes = (1 + shown.2.len()) * KEPT_BYTES;
-            Loaded::of(shown, bytes)
-        }))
+        Ok(Loaded::perhaps(shown, |(_, _, members)| (1 + members.len()) * KEPT_BYTES))
     };
     let key = Key::of(Entity::Channel, id.0).read_by(reader.0);
     required(cache.get_or_load(key, load).await)

@@ -126,7 +126,7 @@ pub async fn get_kept(cache: &Cache, db: &Db, ctx: &Ctx, id: UserId) -> Result<A
     let load = async {
         let user = repo::lookup(&mut db.read(), id).await?;
         let user = user.filter(|user| user.deleted_at.is_none());
-        Ok(user.map_or_else(Loaded::nothing, |user| Loaded::of(user, KEPT_BYTES)))
+        Ok(Loaded::perhaps(user, |_| KEPT_BYTES))
     };
     let key = Key::of(Entity::User, id.0);
     required(cache.get_or_load_shared(key, (&KEPT_USER, &[]), load).await)

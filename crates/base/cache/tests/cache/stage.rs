@@ -176,7 +176,7 @@ impl OneNode {
             gate.read.add_permits(1);
             gate.go.acquire().await.expect("never closed").forget();
         }
-        Ok(row.map_or_else(Loaded::nothing, |row| Loaded::of(row.get(0), 100)))
+        Ok(Loaded::perhaps(row.map(|row| row.get(0)), |_| 100))
     }
 
     pub fn loads(&self) -> u32 {

@@ -130,8 +130,15 @@ impl Restore {
         last: &[(&str, &(dyn ToSql + Sync))],
     ) -> Result<(), BackupError> {
         self.client.batch_execute("BEGIN").await?;
-        let done = self.replace(programs, dump, contents, last).await;
-        match done {
+        let done = async {
+            self.replace(programs, dump).await?;
+            self.compare(contents).await?;
+            for (statement, parameter) in last {
+                self.client.execute(*statement, &[*parameter]).await?;
+            }
+            Ok(())
+        };
+        match done.await {
             Ok(()) => Ok(self.client.batch_execute("COMMIT").await?),
             Err(error) => {
                 // Where the connection is gone PostgreSQL does it by itself.
@@ -141,12 +148,11 @@ impl Restore {
         }
     }
 
+    /// Removes what is there, and runs the script of the dump.
     async fn replace(
         &self,
         programs: &Programs,
         dump: impl Read + Send + 'static,
-        contents: &Contents,
-        last: &[(&str, &(dyn ToSql + Sync))],
     ) -> Result<(), BackupError> {
         self.client.batch_execute(CLEAR).await?;
         let (sender, pieces) = mpsc::channel(PIECES_MAX);
@@ -156,12 +162,7 @@ impl Restore {
         let read = reading.await.map_err(|_| BackupError::Script("its reader ended early"))?;
         // A dump that cannot be read is the cause of a script that ends early.
         read.and(ran)?;
-        self.client.batch_execute(PATH).await?;
-        self.compare(contents).await?;
-        for (statement, parameter) in last {
-            self.client.execute(*statement, &[*parameter]).await?;
-        }
-        Ok(())
+        Ok(self.client.batch_execute(PATH).await?)
     }
 
     /// Counts and hashes what was laid in. Another major version of PostgreSQL

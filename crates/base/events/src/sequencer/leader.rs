@@ -168,15 +168,16 @@ impl Leader {
     /// backup) is in the way: then it is tried again later, and not waited for,
     /// since everybody else would queue up behind.
     async fn make_room(&self) -> Result<(), DbError> {
-        let made = self.client.batch_execute(batch::PARTITIONS);
-        let made = tokio::time::timeout(STEP_TIMEOUT, made).await;
-        match made.map_err(|late| DbError::Unavailable(late.into()))? {
-            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                tracing::warn!("somebody reads the log and keeps it from making room ahead");
-                Ok(())
+        bounded(async {
+            match self.client.batch_execute(batch::PARTITIONS).await {
+                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                    tracing::warn!("somebody reads the log and keeps it from making room ahead");
+                    Ok(())
+                }
+                made => made,
             }
-            made => Ok(made?),
-        }
+        })
+        .await
     }
 
     async fn seal(&self, sequencer: &Sequencer, sealed: &mut Sealed) -> Result<(), DbError> {

@@ -74,10 +74,7 @@ async fn get_category(
     let load = async {
         let found = seen(category::get(&mut app.db.read(), &ctx, id).await)?;
         let reply = found.map(|category| resource(&category));
-        Ok(reply.map_or_else(Loaded::nothing, |reply| {
-            let bytes = reply.body().len();
-            Loaded::of(reply, bytes)
-        }))
+        Ok(Loaded::perhaps(reply, |reply| reply.body().len()))
     };
     // Everybody who is somebody sees every category.
     let key = Kept::of(Entity::Category, id.0);

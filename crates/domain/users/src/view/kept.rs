@@ -33,42 +33,25 @@ struct KeptUser {
     revision: i32,
 }
 
+/// Of somebody who was not deleted: those are not kept.
 fn encode(user: &User) -> Vec<u8> {
-    let User {
-        id,
-        email,
-        name,
-        role,
-        manager_id,
-        active,
-        status_text,
-        time_zone,
-        last_active_at,
-        metadata,
-        password_change_due,
-        created_at,
-        updated_at,
-        // Who was deleted is not kept.
-        deleted_at: _,
-        version,
-        revision,
-    } = user.clone();
+    let user = user.clone();
     let kept = KeptUser {
-        id,
-        email,
-        name,
-        role,
-        manager_id,
-        active,
-        status_text,
-        time_zone,
-        last_active_at,
-        metadata: metadata.to_value(),
-        password_change_due,
-        created_at,
-        updated_at,
-        version,
-        revision,
+        id: user.id,
+        email: user.email,
+        name: user.name,
+        role: user.role,
+        manager_id: user.manager_id,
+        active: user.active,
+        status_text: user.status_text,
+        time_zone: user.time_zone,
+        last_active_at: user.last_active_at,
+        metadata: user.metadata.to_value(),
+        password_change_due: user.password_change_due,
+        created_at: user.created_at,
+        updated_at: user.updated_at,
+        version: user.version,
+        revision: user.revision,
     };
     serde_json::to_vec(&kept).expect("a person is plain JSON")
 }

@@ -107,7 +107,7 @@ async fn walk(log: &Log, args: &TailArgs) -> Result<()> {
         if now != epoch {
             bail!("the history changed: it is {now} now, and ends at {end}");
         }
-        let events = log.everything_after(place, PAGE).await?;
+        let events = log.after(place, PAGE).await?;
         tell_of_a_gap(args, place, &events);
         let mut out = std::io::stdout().lock();
         for event in events.iter().filter(|event| is_wanted(&event.kind, &args.types)) {
