@@ -24,12 +24,18 @@ const ANSWER_SLACK: Duration = Duration::from_millis(250);
 /// The database, as everything above sees it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    lanes: Arc<Lanes>,
+    pub(crate) shared: Arc<Shared>,
     is_background: bool,
+}
+
+/// What all clones have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    lanes: Lanes,
     watch: Watch,
     wake: Wake,
     config: Config,
-    pub(crate) keys: Arc<KeyLocks>,
+    pub(crate) keys: KeyLocks,
     pub(crate) telling: Telling,
 }
 
@@ -162,9 +168,9 @@ impl Db {
             requests,
             background,
         };
-        let (lanes, wake) = (Arc::new(lanes), Wake::default());
-        let (keys, telling) = (Arc::default(), Telling::default());
-        Ok(Self { lanes, is_background: false, watch, wake, config, keys, telling })
+        let (wake, keys, telling) = (Wake::default(), KeyLocks::default(), Telling::default());
+        let shared = Arc::new(Shared { lanes, watch, wake, config, keys, telling });
+        Ok(Self { shared, is_background: false })
     }
 
     /// Tells `listener` of the facts of every transaction on this node, when
@@ -172,55 +178,55 @@ impl Db {
     /// to COMMIT was lost, so what is told may not have happened. A listener
     /// must not wait.
     pub fn tell(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
-        self.telling.add(Box::new(listener));
+        self.shared.telling.add(Box::new(listener));
     }
 
     /// Tells `listener` of the facts of every transaction on this node that was
     /// committed for certain, before its caller is answered. A listener must
     /// not wait.
     pub fn tell_committed(&self, listener: impl Fn(&[Told]) + Send + Sync + 'static) {
-        self.telling.add_committed(Box::new(listener));
+        self.shared.telling.add_committed(Box::new(listener));
     }
 
     /// The same database for work that nobody waits for: with connections of
     /// its own, few and patient, so that it cannot starve requests.
     #[must_use]
     pub fn background(&self) -> Self {
-        Self { is_background: true, ..self.clone() }
+        Self { shared: self.shared.clone(), is_background: true }
     }
 
     /// The pool of this kind of use.
     pub(crate) fn lane(&self) -> &Lane {
-        if self.is_background { &self.lanes.background } else { &self.lanes.requests }
+        if self.is_background { &self.shared.lanes.background } else { &self.shared.lanes.requests }
     }
 
     pub(crate) fn watch(&self) -> Watch {
-        self.watch
+        self.shared.watch
     }
 
     /// The shared connections for single reads.
     #[must_use]
     pub fn read(&self) -> Reader {
-        let lanes = &self.lanes;
+        let lanes = &self.shared.lanes;
         if self.is_background { lanes.background_reader.clone() } else { lanes.reader.clone() }
     }
 
     /// The connection that is asked whether the database is there. Nothing
     /// else uses it, so it answers when all others are taken.
     pub(crate) fn health(&self) -> Reader {
-        self.lanes.health.clone()
+        self.shared.lanes.health.clone()
     }
 
     /// The line to the sequencer of this process.
     #[must_use]
     pub fn wake(&self) -> &Wake {
-        &self.wake
+        &self.shared.wake
     }
 
     /// How to open a connection of one's own (the sequencer does).
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.shared.config
     }
 
     /// Connections of the pool that exist, and of these the idle ones.
@@ -231,7 +237,7 @@ impl Db {
 
     /// Ends all connections; later statements are refused.
     pub fn close(&self) {
-        let Lanes { requests, reader, background, background_reader, health } = &*self.lanes;
+        let Lanes { requests, reader, background, background_reader, health } = &self.shared.lanes;
         requests.close();
         background.close();
         for reader in [reader, background_reader, health] {

@@ -140,7 +140,7 @@ impl Db {
             return Ok(Written { reply, replayed: false });
         };
         let name = key.name();
-        let lock = self.keys.of(&name);
+        let lock = self.shared.keys.of(&name);
         let Ok(turn) = tokio::time::timeout(TWIN_WAIT, lock.lock()).await else {
             return Err(in_progress());
         };
@@ -157,7 +157,7 @@ impl Db {
             })
             .await;
         drop(turn);
-        self.keys.forget(&name);
+        self.shared.keys.forget(&name);
         written
     }
 }

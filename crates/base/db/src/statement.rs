@@ -106,11 +106,11 @@ impl Db {
 
     /// Tells who listens on this node what was, or may have been, written.
     fn tell_of(&self, fact: &Fact, is_certain: bool) {
-        if self.telling.is_wanted() {
+        if self.shared.telling.is_wanted() {
             let told = [Told::of(fact)];
-            self.telling.tell(&told);
+            self.shared.telling.tell(&told);
             if is_certain {
-                self.telling.tell_committed(&told);
+                self.shared.telling.tell_committed(&told);
             }
         }
     }

@@ -95,7 +95,7 @@ impl Db {
             return Err(Failure::Final(fault));
         }
         let wake = tx.has_facts();
-        let told = if self.telling.is_wanted() { tx.told() } else { Vec::new() };
+        let told = if self.shared.telling.is_wanted() { tx.told() } else { Vec::new() };
         let trace = match tx.write_facts(ctx).await {
             Ok(trace) => trace,
             Err(fault) => return Err(given_up(tx, fault).await),
@@ -111,9 +111,9 @@ impl Db {
             Ok(()) => Ok(()),
             Err(error) => self.learn_outcome(error, trace).await,
         };
-        self.telling.tell(&told);
+        self.shared.telling.tell(&told);
         committed?;
-        self.telling.tell_committed(&told);
+        self.shared.telling.tell_committed(&told);
         if wake {
             mutants::fail_point("after-commit");
             self.wake().notify();

@@ -71,5 +71,5 @@ pub use problem::Problem;
 pub use reply::{PageBody, Reply};
 pub use request_id::RequestId;
 pub use server::{Connection, ServerLimits, serve};
-pub use state::AppState;
+pub use state::{AppParts, AppState};
 pub use write::{REPLAYED, write};

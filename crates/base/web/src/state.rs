@@ -1,5 +1,6 @@
 //! What handlers are given beside the request.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -10,9 +11,14 @@ use sayso_kernel::{Clock, Random};
 
 use crate::stack::Sources;
 
-/// The parts of the running system that handlers need; cheap to clone.
+/// What handlers need of the running system. Every layer around a route clones
+/// it for every request, so it is one pointer.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<AppParts>);
+
+/// The parts of an [`AppState`].
+#[derive(Clone)]
+pub struct AppParts {
     /// The database.
     pub db: Db,
     /// The clock.
@@ -27,7 +33,21 @@ pub struct AppState {
     pub cache: Cache,
 }
 
+impl Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0
+    }
+}
+
 impl AppState {
+    /// Of these parts.
+    #[must_use]
+    pub fn new(parts: AppParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     /// What the stack around the routes needs of it.
     #[must_use]
     pub fn sources(&self) -> Sources {

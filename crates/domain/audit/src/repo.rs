@@ -39,19 +39,19 @@ macro_rules! list {
 }
 
 /// The request in the text of an entry. Entries are JSON written by us, whose
-/// keys come in order, and in whose texts every quotation mark is escaped: so
-/// nothing that a client sent can look like it. The index is over these very
-/// words.
+/// keys come in order, and in whose texts every quotation mark is escaped; the
+/// details, which may hold keys of a client, come after it. The index is over
+/// these very words, which cost a fifth of a regular expression.
 macro_rules! correlation {
     () => {
-        "substring(a.entry from '\"correlationId\":\"([0-9a-f-]{36})\"')"
+        "left(split_part(a.entry, '\"correlationId\":\"', 2), 36)"
     };
 }
 
-/// The session, likewise.
+/// The session, likewise: the last one, for the details come before it.
 macro_rules! session {
     () => {
-        "substring(a.entry from '\"sessionId\":\"([0-9a-f-]{36})\"')"
+        "left(split_part(a.entry, '\"sessionId\":\"', -1), 36)"
     };
 }
 

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use sayso_access::{Ctx, Origin, Role};
 use sayso_db::{Fact, FactKind};
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
-use sayso_web::{AppState, Identity};
+use sayso_web::{AppParts, AppState, Identity};
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -75,14 +75,14 @@ impl Stage {
     }
 
     async fn ask(&self, role: Role, query: &str, accept: &str) -> Answer {
-        let app = AppState {
+        let app = AppState::new(AppParts {
             db: self.database.db().clone(),
             clock: self.ctx.clock.clone(),
             random: self.ctx.random.clone(),
             hub: self.node.hub.clone(),
             presence: Default::default(),
             cache: sayso_cache::Cache::off(),
-        };
+        });
         let (router, _) = sayso_audit::routes::router().with_state(app.clone()).split_for_parts();
         let router: Router = router.layer(axum::Extension(Identity::Known(self.ctx.actor(role))));
         let router = sayso_web::stack::wrap(router, &Default::default(), app.sources());

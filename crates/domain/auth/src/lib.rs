@@ -48,5 +48,5 @@ pub use refusals::Refusals;
 pub use repo::statements;
 pub use sayso_users::Hasher;
 pub use setup::create_setup_code;
-pub use state::AuthState;
+pub use state::{AuthParts, AuthState};
 pub use token::Keys;

@@ -1,5 +1,6 @@
 //! What the door needs beside the request.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use sayso_kernel::Vault;
@@ -11,7 +12,11 @@ use crate::{Activity, Keys, Memory};
 
 /// The parts of the running system; cheap to clone.
 #[derive(Clone)]
-pub struct AuthState {
+pub struct AuthState(Arc<AuthParts>);
+
+/// The parts of an [`AuthState`].
+#[derive(Clone)]
+pub struct AuthParts {
     /// What every route needs.
     pub app: AppState,
     /// Signs and checks tokens.
@@ -28,7 +33,21 @@ pub struct AuthState {
     pub rules: Arc<Rules>,
 }
 
+impl Deref for AuthState {
+    type Target = AuthParts;
+
+    fn deref(&self) -> &AuthParts {
+        &self.0
+    }
+}
+
 impl AuthState {
+    /// Of these parts.
+    #[must_use]
+    pub fn new(parts: AuthParts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     /// Lets the memory learn what ends sessions here and elsewhere, and the
     /// keys when others are added. Once a node.
     pub fn follow(&self) {

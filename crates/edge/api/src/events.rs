@@ -78,7 +78,7 @@ async fn list_events(
     Params(query): Params<ListEvents>,
 ) -> Result<Reply, Problem> {
     let user = ctx.require_actor()?.user_id;
-    let log = Log::new(app.db);
+    let log = Log::new(app.db.clone());
     let Some(resume) = place(query.epoch, query.after)? else {
         let now = log.attach(user, None).await.map_err(Fault::from)?;
         let (position, head, streams) = (now.head, now.head, names(&now.streams));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use sayso_access::{Ctx, UserId, Via};
 use sayso_api::{ApiParts, OpsState, Readiness};
-use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Refusals, Rules};
+use sayso_auth::{Activity, AuthParts, AuthState, Hasher, Lifetimes, Memory, Refusals, Rules};
 use sayso_cache::{Cache, CacheParts, Entity};
 use sayso_config::Settings;
 use sayso_events::{Acked, Hub, Log, Presence, Retention, Volatile};
@@ -20,7 +20,7 @@ use sayso_redis::Redis;
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
 use sayso_web::forwarded::Proxies;
-use sayso_web::{AppState, Limiter, Quota, Quotas, ServerLimits, stack};
+use sayso_web::{AppParts, AppState, Limiter, Quota, Quotas, ServerLimits, stack};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -105,9 +105,15 @@ async fn start_on(
     let hub = Hub::new(settings.realtime.ring_len);
     let presence = Presence::new(Duration::from_millis(settings.realtime.away_after_ms));
     let (redis, volatile) = (log::redis(settings)?, Volatile::default());
-    let cache = Cache::off();
-    let app = AppState { db, clock, random, hub, presence, cache };
-    let app = with_cache(app, settings, redis.as_ref());
+    let cache = cache(CacheParts {
+        settings: settings.cache.clone(),
+        hub: hub.clone(),
+        db: db.clone(),
+        redis: redis.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    });
+    let app = AppState::new(AppParts { db, clock, random, hub, presence, cache });
     let (background, stop_background) = (TaskTracker::new(), CancellationToken::new());
     // Whatever was started ends if the rest cannot be.
     let unless_done = stop_background.clone().drop_guard();
@@ -123,8 +129,9 @@ async fn start_on(
     let gateway = gateway(&app, settings, &auth, (volatile, &limiter));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
-    let AppState { db, hub, clock, random, .. } = app.clone();
-    background.spawn(Worker::new(&db, hub, clock, random).run(stop_background.clone()));
+    let AppParts { db, hub, clock, random, .. } = &*app;
+    let worker = Worker::new(db, hub.clone(), clock.clone(), random.clone());
+    background.spawn(worker.run(stop_background.clone()));
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
     let hours = Duration::from_secs(settings.events.retention_hours * 3600);
     let retention = Retention::new(storage.owner.clone(), hours, app.clock.clone());
@@ -163,25 +170,20 @@ fn write_traces(
     (seen, refusals): (&Activity, &Refusals),
     (servers, stop): (&TaskTracker, &CancellationToken),
 ) {
-    let AppState { db, clock, random, cache, .. } = app.clone();
+    let AppParts { db, clock, random, cache, .. } = &**app;
+    let (db, clock, random, cache) = (db.clone(), clock.clone(), random.clone(), cache.clone());
     let forget = move |user: UserId| cache.forget(Entity::User, user.0);
     let sources = (clock.clone(), random.clone());
     servers.spawn(seen.clone().run(db.clone(), sources, forget, stop.clone()));
     servers.spawn(refusals.clone().run(db, clock, random, stop.clone()));
 }
 
-/// The same with a cache that learns what changes from now on.
-fn with_cache(app: AppState, settings: &Settings, redis: Option<&Redis>) -> AppState {
-    let cache = Cache::new(CacheParts {
-        settings: settings.cache.clone(),
-        hub: app.hub.clone(),
-        db: app.db.clone(),
-        redis: redis.cloned(),
-        clock: app.clock.clone(),
-        random: app.random.clone(),
-    });
-    cache.follow(&app.db);
-    AppState { cache, ..app }
+/// A cache that learns what changes from now on.
+fn cache(parts: CacheParts) -> Cache {
+    let db = parts.db.clone();
+    let cache = Cache::new(parts);
+    cache.follow(&db);
+    cache
 }
 
 /// The keys of the tokens and the threads that hash passwords.
@@ -191,7 +193,7 @@ pub(crate) async fn door(app: &AppState, settings: &Settings, root: &RootKey) ->
     let keys = sayso_auth::rotation::load(&app.db, &ctx, root, lifetimes).await?;
     let previous = settings.previous_root_keys()?;
     let hasher = Hasher::new(root, HashLimits::from(&settings.auth), app.random.clone());
-    Ok(AuthState {
+    Ok(AuthState::new(AuthParts {
         app: app.clone(),
         keys: Arc::new(keys),
         hasher: hasher.with_previous(&previous),
@@ -199,7 +201,7 @@ pub(crate) async fn door(app: &AppState, settings: &Settings, root: &RootKey) ->
         memory: Memory::default(),
         vault: Arc::new(Vault::new(root, &previous)),
         rules: Arc::new(Rules::from(&settings.auth)),
-    })
+    }))
 }
 
 /// The door of a command, which runs beside a server or without one: it writes,
@@ -213,7 +215,7 @@ pub(crate) async fn beside(
     let root = settings.root_key(&random)?;
     let (hub, presence) = (Hub::new(1), Presence::default());
     let cache = Cache::off();
-    let app = AppState { db, clock: Clock::System, random, hub, presence, cache };
+    let app = AppState::new(AppParts { db, clock: Clock::System, random, hub, presence, cache });
     door(&app, settings, &root).await
 }
 

@@ -88,6 +88,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (29, "0029_deleted_by"),
     (30, "0030_purge_keys"),
     (31, "0031_cache_results"),
+    (32, "0032_quick_search_columns"),
+    (33, "0033_audit_found_by_text"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -1,8 +1,11 @@
 //! The hash chain of the audit.
 
+use std::borrow::Cow;
+
 use sayso_db::{Db, DbError, Queries, Row, Sql};
 use sayso_kernel::Timestamp;
 use sayso_kernel::secret::{RootKey, hmac_sha256};
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -112,6 +115,25 @@ pub async fn fits_the_audit(db: &Db, key: &AuditKey) -> Result<Option<bool>, DbE
     let before: Vec<u8> = if rows.len() > 1 { rows[0].get(2) } else { Vec::new() };
     let (seq, entry, hash): (i64, &str, Vec<u8>) = (newest.get(0), newest.get(1), newest.get(2));
     Ok(Some(seq == last && hash == key.link(&before, seq, entry)))
+}
+
+/// What an entry is about.
+#[derive(Deserialize)]
+pub(super) struct Subject<'a> {
+    #[serde(rename = "type", borrow)]
+    pub(super) kind: Cow<'a, str>,
+    pub(super) id: Option<Uuid>,
+}
+
+/// What the text of an entry says it is about; nothing, too, where the text is
+/// none of ours: the entry is kept all the same.
+pub(super) fn subject(entry: &str) -> Option<Subject<'_>> {
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(borrow)]
+        subject: Option<Subject<'a>>,
+    }
+    serde_json::from_str::<Entry>(entry).ok()?.subject
 }
 
 /// Whether the columns by which an entry is found say what its text says.

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::SequencerLimits;
-use super::audit::AuditKey;
+use super::audit::{self, AuditKey};
 use super::floor::Snapshot;
 use super::leader::Leader;
 use crate::event::{Event, Placed};
@@ -86,14 +86,10 @@ pub(super) const AUDIT: Sql = Sql::new(
     "WITH appended AS (
          INSERT INTO audit_log (seq, position, at, action, actor_id, subject_type, subject_id,
                                 entry, hash)
-         SELECT a.seq, a.position, a.at, a.action, a.actor_id,
-                a.entry::json #>> '{subject,type}', (a.entry::json #>> '{subject,id}')::uuid,
-                a.entry, a.hash
-         FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[],
-                     $6::text[], $7::bytea[])
-              AS a(seq, position, at, action, actor_id, entry, hash)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[],
+                              $6::text[], $7::uuid[], $8::text[], $9::bytea[])
      )
-     UPDATE log_head SET audit_hash = $8",
+     UPDATE log_head SET audit_hash = $10",
 );
 
 /// One effect on who follows what.
@@ -335,24 +331,39 @@ async fn append_audit(
     let mut end: Vec<u8> = numbered.get(2);
     let (mut seqs, mut positions, mut times) = (Vec::new(), Vec::new(), Vec::new());
     let (mut actions, mut actors) = (Vec::new(), Vec::new());
+    let (mut subject_types, mut subject_ids) = (Vec::new(), Vec::new());
     let (mut entries, mut hashes) = (Vec::new(), Vec::new());
     for (row, position) in rows.iter().zip(&numbers.positions) {
-        let Some(audit) = &row.audit else { continue };
+        let Some(entry) = &row.audit else { continue };
         seq += 1;
-        end = key.link(&end, seq, audit).to_vec();
+        end = key.link(&end, seq, entry).to_vec();
         seqs.push(seq);
         positions.push(*position);
         times.push(row.at);
         actions.push(row.kind.as_str());
         actors.push(row.actor_id);
-        entries.push(audit.as_str());
+        let subject = audit::subject(entry);
+        subject_ids.push(subject.as_ref().map(|subject| subject.id));
+        subject_types.push(subject.map(|subject| subject.kind));
+        entries.push(entry.as_str());
         hashes.push(end.clone());
     }
     leader
         .client
         .execute(
             &leader.prepared.audit,
-            &[&seqs, &positions, &times, &actions, &actors, &entries, &hashes, &end],
+            &[
+                &seqs,
+                &positions,
+                &times,
+                &actions,
+                &actors,
+                &subject_types,
+                &subject_ids,
+                &entries,
+                &hashes,
+                &end,
+            ],
         )
         .await?;
     Ok(())

@@ -13,7 +13,7 @@ use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::{Clock, Fault, Random};
 use sayso_testkit::TestDatabase;
 use sayso_web::stack::{Settings, wrap};
-use sayso_web::{AppState, Body, Caller, Key, Problem, Reply, write};
+use sayso_web::{AppParts, AppState, Body, Caller, Key, Problem, Reply, write};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -31,14 +31,14 @@ struct Node {
 impl Node {
     async fn start() -> Self {
         let database = TestDatabase::new().await;
-        let app = AppState {
+        let app = AppState::new(AppParts {
             db: database.db().clone(),
             clock: Clock::System,
             random: Random::from_os(),
             hub: Hub::new(1),
             presence: Presence::default(),
             cache: sayso_cache::Cache::off(),
-        };
+        });
         let runs = Runs::default();
         let routes =
             Router::new().route("/count", post(count)).with_state((app.clone(), runs.clone()));

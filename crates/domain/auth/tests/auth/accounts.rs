@@ -12,7 +12,7 @@ use sayso_kernel::secret::RootKey;
 use sayso_testkit::root_key;
 use serde_json::{Value, json};
 
-use crate::stage::{PASSWORD, Stage, json, request};
+use crate::stage::{PASSWORD, Stage, altered, json, request};
 
 pub(crate) async fn ask(
     stage: &Stage,
@@ -126,9 +126,10 @@ async fn after_five_wrong_codes_none_is_taken_for_a_while() {
 #[tokio::test]
 async fn a_role_that_needs_a_second_factor_can_do_nothing_else_before_it_has_one() {
     let mut stage = Stage::new().await;
-    stage.auth.rules = rules(|auth| {
+    let rules = rules(|auth| {
         auth.totp_required_roles = sayso_config::RoleNames(vec!["staff".into()]);
     });
+    stage.auth = altered(&stage.auth, |auth, _| auth.rules = rules);
     stage.person("ann@example.com", Role::Staff).await;
     let token = log_in(&stage, "ann@example.com").await;
     let people = ("GET", "/api/users");
@@ -261,10 +262,11 @@ async fn beyond_so_many_sessions_the_one_unused_for_longest_ends() {
 #[tokio::test]
 async fn where_more_sessions_are_refused_the_list_is_answered_and_one_can_make_room() {
     let mut stage = Stage::new().await;
-    stage.auth.rules = rules(|auth| {
+    let rules = rules(|auth| {
         auth.sessions_max = sayso_config::PerRole { ceo: 1, manager: 1, staff: 1 };
         auth.sessions_over = sayso_config::SessionsOver::Refuse;
     });
+    stage.auth = altered(&stage.auth, |auth, _| auth.rules = rules);
     stage.person("ann@example.com", Role::Staff).await;
     let first = log_in(&stage, "ann@example.com").await;
 

@@ -10,7 +10,7 @@ use sayso_testkit::root_key;
 use sayso_users::password::HashLimits;
 
 use crate::remembering::remembering;
-use crate::stage::{PASSWORD, Stage};
+use crate::stage::{PASSWORD, Stage, altered};
 
 /// Nanoseconds that the threads of this process have spent on a CPU.
 fn cpu_ns() -> u64 {
@@ -69,7 +69,8 @@ async fn what_a_login_costs_at_the_configured_cost() {
     let mut stage = Stage::new().await;
     let settings = sayso_config::Auth::default();
     let limits = HashLimits::from(&settings);
-    stage.auth.hasher = Hasher::new(&root_key(), limits, stage.ctx.random.clone());
+    let hasher = Hasher::new(&root_key(), limits, stage.ctx.random.clone());
+    stage.auth = altered(&stage.auth, |auth, _| auth.hasher = hasher);
     stage.ann().await;
 
     let before = cpu_ns();

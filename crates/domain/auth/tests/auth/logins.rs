@@ -10,7 +10,7 @@ use sayso_testkit::root_key;
 use sayso_users::password::HashLimits;
 use sayso_users::{Credential, Email, Invitation};
 
-use crate::stage::{LIFETIMES, LIMITS, PASSWORD, Stage, code, limits, secret};
+use crate::stage::{LIFETIMES, LIMITS, PASSWORD, Stage, altered, code, limits, secret};
 
 #[tokio::test]
 async fn every_statement_fits_the_schema() {
@@ -61,7 +61,8 @@ async fn parallel_logins_all_get_in_while_the_hash_is_made_dearer() {
     let mut stage = Stage::new().await;
     stage.person("ann@example.com", Role::Ceo).await;
     let dearer = HashLimits { cost: 5, ..LIMITS };
-    stage.auth.hasher = Hasher::new(&root_key(), dearer, stage.ctx.random.clone());
+    let hasher = Hasher::new(&root_key(), dearer, stage.ctx.random.clone());
+    stage.auth = altered(&stage.auth, |auth, _| auth.hasher = hasher);
     let stage = Arc::new(stage);
 
     let logins: Vec<_> = (0..12)

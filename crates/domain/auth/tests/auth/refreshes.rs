@@ -9,7 +9,7 @@ use sayso_auth::Pair;
 use sayso_kernel::Fault;
 use tokio::sync::Barrier;
 
-use crate::stage::{PASSWORD, Stage, code};
+use crate::stage::{PASSWORD, Stage, altered, code};
 
 /// Tips of a chain: tokens that can still be exchanged.
 const TIPS: &str = "SELECT count(*) FROM refresh_tokens
@@ -264,8 +264,8 @@ async fn whoever_may_no_longer_come_in_does_not_go_on() {
 async fn without_a_database_nobody_is_let_in_and_nobody_is_shown_out() {
     let stage = Stage::new().await;
     let pair = stage.ann().await;
-    let mut cut_off = stage.auth.clone();
-    cut_off.app.db = stage.database.another_db(&crate::stage::limits());
+    let db = stage.database.another_db(&crate::stage::limits());
+    let cut_off = altered(&stage.auth, |_, app| app.db = db);
     cut_off.app.db.close();
 
     let verified = sayso_auth::verify(&cut_off, pair.access.expose()).await;

@@ -9,7 +9,7 @@ use sayso_auth::{AuthState, Memory, Pair, rotation, service};
 use sayso_db::Tx;
 use sayso_testkit::{Candidate, Node, until};
 
-use crate::stage::{PASSWORD, Stage, code, limits};
+use crate::stage::{PASSWORD, Stage, altered, code, limits};
 
 /// Longer than it takes a node to be sure that it is up to date.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -17,8 +17,10 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// A node with a memory, which follows the log.
 pub(crate) async fn remembering(stage: &mut Stage) -> Node {
     let node = Node::start(stage.database.db());
-    stage.auth.app.hub = node.hub.clone();
-    stage.auth.memory = Memory::default();
+    stage.auth = altered(&stage.auth, |auth, app| {
+        app.hub = node.hub.clone();
+        auth.memory = Memory::default();
+    });
     stage.auth.follow();
     fresh(&stage.auth).await;
     node
@@ -68,11 +70,12 @@ async fn a_hot_request_asks_nothing_and_a_revocation_here_holds_at_once() {
 async fn a_revocation_on_another_node_holds_here_within_a_second() {
     let mut stage = Stage::new().await;
     let node = remembering(&mut stage).await;
-    let mut other = stage.auth.clone();
-    other.app.db = stage.database.another_db(&limits());
-    let its = Candidate::seeded(&other.app.db, 2).start();
-    other.app.hub = its.hub.clone();
-    other.memory = Memory::default();
+    let db = stage.database.another_db(&limits());
+    let its = Candidate::seeded(&db, 2).start();
+    let other = altered(&stage.auth, |auth, app| {
+        (app.db, app.hub) = (db, its.hub.clone());
+        auth.memory = Memory::default();
+    });
     other.follow();
     fresh(&other).await;
     let pair = stage.ann().await;

@@ -10,7 +10,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use sayso_access::{Ctx, Origin, Role, Via};
 use sayso_auth::login::LogIn;
-use sayso_auth::{Activity, AuthState, Hasher, Lifetimes, Memory, Pair, Rules, rotation};
+use sayso_auth::{
+    Activity, AuthParts, AuthState, Hasher, Lifetimes, Memory, Pair, Rules, rotation,
+};
 use sayso_db::tokio_postgres::types::ToSql;
 use sayso_db::{DbLimits, Tx};
 use sayso_events::{Hub, Presence};
@@ -19,7 +21,7 @@ use sayso_kernel::{Fault, Vault};
 use sayso_testkit::{TestCtx, TestDatabase, root_key};
 use sayso_users::password::HashLimits;
 use sayso_users::{Credential, Email, NewUser, User, UserState};
-use sayso_web::AppState;
+use sayso_web::{AppParts, AppState};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -131,16 +133,16 @@ impl Stage {
 
 pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
     let keys = rotation::load(database.db(), &ctx.system(), &root_key(), LIFETIMES).await;
-    let app = AppState {
+    let app = AppState::new(AppParts {
         db: database.db().clone(),
         clock: ctx.clock.clone(),
         random: ctx.random.clone(),
         hub: Hub::new(16),
         presence: Presence::default(),
         cache: sayso_cache::Cache::off(),
-    };
+    });
     let hasher = Hasher::new(&root_key(), LIMITS, ctx.random.clone());
-    AuthState {
+    AuthState::new(AuthParts {
         app,
         keys: Arc::new(keys.expect("there is a key")),
         hasher,
@@ -148,7 +150,14 @@ pub async fn auth(database: &TestDatabase, ctx: &TestCtx) -> AuthState {
         memory: Memory::default(),
         vault: Arc::new(Vault::new(&root_key(), &[])),
         rules: Arc::new(Rules::default()),
-    }
+    })
+}
+
+/// The same with something else in it.
+pub fn altered(auth: &AuthState, alter: impl FnOnce(&mut AuthParts, &mut AppParts)) -> AuthState {
+    let (mut parts, mut app) = (AuthParts::clone(auth), AppParts::clone(&auth.app));
+    alter(&mut parts, &mut app);
+    AuthState::new(AuthParts { app: AppState::new(app), ..parts })
 }
 
 pub fn limits() -> DbLimits {

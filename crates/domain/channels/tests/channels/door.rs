@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use http::{Method, Request, StatusCode};
 use sayso_access::Actor;
 use sayso_events::{Hub, Presence};
-use sayso_web::{AppState, Identity, stack};
+use sayso_web::{AppParts, AppState, Identity, stack};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -71,14 +71,14 @@ impl Answer {
 
 impl Door {
     pub fn new(company: &Company) -> Self {
-        let app = AppState {
+        let app = AppState::new(AppParts {
             db: company.database.db().clone(),
             clock: company.stage.clock.clone(),
             random: company.stage.random.clone(),
             hub: Hub::new(1),
             presence: Presence::default(),
             cache: sayso_cache::Cache::off(),
-        };
+        });
         let (routes, _) =
             sayso_channels::routes::router().with_state(app.clone()).split_for_parts();
         let presence = app.presence.clone();

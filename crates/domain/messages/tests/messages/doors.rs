@@ -8,7 +8,7 @@ use sayso_channels::ChannelId;
 use sayso_channels::model::ChannelKind;
 use sayso_events::{Hub, Presence};
 use sayso_web::stack::{Settings, wrap};
-use sayso_web::{AppState, Identity};
+use sayso_web::{AppParts, AppState, Identity};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -52,14 +52,14 @@ impl Answer {
 impl Door {
     async fn open() -> Self {
         let company = Company::new().await;
-        let app = AppState {
+        let app = AppState::new(AppParts {
             db: company.db(),
             clock: company.stage.clock.clone(),
             random: company.stage.random.clone(),
             hub: Hub::new(1),
             presence: Presence::default(),
             cache: sayso_cache::Cache::off(),
-        };
+        });
         let sources = app.sources();
         let routes = Router::from(sayso_messages::routes::router().with_state(app));
         let router = wrap(routes, &Settings::default(), sources);

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use sayso_api::{ApiParts, OpsState, Readiness, catalog};
-use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Memory, Refusals, Rules};
+use sayso_auth::{
+    Activity, AuthParts, AuthState, Hasher, Keys, Lifetimes, Memory, Refusals, Rules,
+};
 use sayso_config::Settings;
 use sayso_db::tokio_postgres::Config;
 use sayso_db::{Db, DbLimits};
@@ -16,7 +18,7 @@ use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random, Vault};
 use sayso_telemetry::MetricsText;
 use sayso_users::password::HashLimits;
-use sayso_web::{AppState, Limiter};
+use sayso_web::{AppParts, AppState, Limiter};
 use utoipa::openapi::OpenApi;
 
 use crate::trash;
@@ -53,16 +55,16 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
 pub(super) fn document() -> Result<OpenApi> {
     let settings = Settings::at(PathBuf::new());
     let root = RootKey::new([0; RootKey::LEN]);
-    let app = AppState {
+    let app = AppState::new(AppParts {
         db: Db::new(Config::new(), &DbLimits::from(&settings.database))?,
         clock: Clock::System,
         random: Random::seeded(0),
         hub: Hub::new(1),
         presence: Presence::default(),
         cache: sayso_cache::Cache::off(),
-    };
+    });
     let keys = Keys::derive(&root, &["golden".into()], Lifetimes::from(&settings.auth));
-    let auth = AuthState {
+    let auth = AuthState::new(AuthParts {
         keys: Arc::new(keys.context("a key is derived")?),
         hasher: Hasher::new(&root, HashLimits::from(&settings.auth), app.random.clone()),
         activity: Activity::default(),
@@ -70,11 +72,11 @@ pub(super) fn document() -> Result<OpenApi> {
         memory: Memory::default(),
         vault: Arc::new(Vault::new(&root, &[])),
         rules: Arc::new(Rules::default()),
-    };
+    });
     let ops = OpsState {
-        db: app.db,
-        hub: app.hub,
-        cache: app.cache,
+        db: app.db.clone(),
+        hub: app.hub.clone(),
+        cache: app.cache.clone(),
         redis: None,
         readiness: Readiness::default(),
         metrics: MetricsText::install(),

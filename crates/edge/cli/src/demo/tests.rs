@@ -2,31 +2,31 @@
 
 use std::sync::Arc;
 
-use sayso_auth::{Activity, AuthState, Hasher, Keys, Lifetimes, Memory, Rules};
+use sayso_auth::{Activity, AuthParts, AuthState, Hasher, Keys, Lifetimes, Memory, Rules};
 use sayso_config::Settings;
 use sayso_db::Sql;
 use sayso_events::{Hub, Presence};
 use sayso_kernel::Vault;
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge, root_key};
 use sayso_users::password::HashLimits;
-use sayso_web::AppState;
+use sayso_web::{AppParts, AppState};
 
 use super::*;
 
 pub(crate) async fn auth(database: &TestDatabase) -> AuthState {
     let (stage, settings) = (TestCtx::new(), Settings::at("".into()));
-    let app = AppState {
+    let app = AppState::new(AppParts {
         db: database.db().clone(),
         clock: stage.clock,
         random: stage.random.clone(),
         hub: Hub::new(1),
         presence: Presence::default(),
         cache: sayso_cache::Cache::off(),
-    };
+    });
     let keys = Keys::derive(&root_key(), &["k".into()], Lifetimes::from(&settings.auth));
     let limits = HashLimits { cost: 4, threads_max: 2, queue_max: 64 };
     let hasher = Hasher::new(&root_key(), limits, stage.random);
-    AuthState {
+    AuthState::new(AuthParts {
         app,
         keys: Arc::new(keys.expect("a key is derived")),
         hasher,
@@ -34,7 +34,7 @@ pub(crate) async fn auth(database: &TestDatabase) -> AuthState {
         memory: Memory::default(),
         vault: Arc::new(Vault::new(&root_key(), &[])),
         rules: Arc::new(Rules::default()),
-    }
+    })
 }
 
 #[tokio::test]
