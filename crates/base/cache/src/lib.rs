@@ -24,7 +24,7 @@
 //!
 //! ```ignore
 //! let key = Key::of(Entity::Task, id).read_by(reader);
-//! let found = cache.get_or_load(key, async {
+//! let found = cache.get_or_load(key, async || {
 //!     let Some(task) = repo::lookup(db, id).await? else { return Ok(Loaded::nothing()) };
 //!     Ok(Loaded::of(task, bytes))
 //! });

@@ -122,12 +122,19 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `load`.
-    pub async fn get_or_load<T: Any + Send + Sync>(
+    pub async fn get_or_load<T: Any + Send + Sync, F>(
         &self,
         key: Key,
-        load: impl Future<Output = Result<Loaded<T>, Fault>> + Send,
-    ) -> Found<T> {
-        self.0.get(key, None, load).await
+        load: impl FnOnce() -> F + Send,
+    ) -> Found<T>
+    where
+        F: Future<Output = Result<Loaded<T>, Fault>> + Send,
+    {
+        match self.0.at_hand(key) {
+            Some(found) => Ok(found),
+            // Large and seldom done: else every reader would carry it.
+            None => Box::pin(self.0.get(key, None, load())).await,
+        }
     }
 
     /// The same of a thing that other nodes are told of, and that rests on what
@@ -135,13 +142,19 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `load`.
-    pub async fn get_or_load_shared<T: Any + Send + Sync>(
+    pub async fn get_or_load_shared<T: Any + Send + Sync, F>(
         &self,
         key: Key,
         (codec, watched): (&Codec<T>, &[Watch]),
-        load: impl Future<Output = Result<Loaded<T>, Fault>> + Send,
-    ) -> Found<T> {
-        self.0.get(key, Some(Shared { codec, watched }), load).await
+        load: impl FnOnce() -> F + Send,
+    ) -> Found<T>
+    where
+        F: Future<Output = Result<Loaded<T>, Fault>> + Send,
+    {
+        match self.0.at_hand(key) {
+            Some(found) => Ok(found),
+            None => Box::pin(self.0.get(key, Some(Shared { codec, watched }), load())).await,
+        }
     }
 
     /// A trace of use changed, which leaves no fact: this node drops the thing.
@@ -212,6 +225,13 @@ impl Inner {
         (is_true && Instant::now() < entry.until).then_some(entry)
     }
 
+    /// What L1 holds and may serve.
+    fn at_hand<T: Any + Send + Sync>(&self, key: Key) -> Option<Option<Arc<T>>> {
+        let entry = self.serves().then(|| self.held(&key))??;
+        Some(self.hit(key.entity, &entry, Count::Hit(Level::L1)))
+    }
+
+    /// What L1 does not hold.
     async fn get<T: Any + Send + Sync>(
         &self,
         key: Key,
@@ -221,9 +241,6 @@ impl Inner {
         if !self.serves() {
             self.stats.add(key.entity, Count::Bypassed);
             return Ok(load.await?.value.map(Arc::new));
-        }
-        if let Some(entry) = self.held(&key) {
-            return Ok(self.hit(key.entity, &entry, Count::Hit(Level::L1)));
         }
         let watched = shared.as_ref().map_or(&[][..], |shared| shared.watched);
         let rests_on = self.stamps.cells(key.entity, key.id, watched);

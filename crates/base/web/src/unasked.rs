@@ -9,8 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use utoipa::openapi::path::{Operation, ParameterIn};
@@ -68,13 +67,17 @@ fn takes_query(operation: &Operation) -> bool {
     })
 }
 
-/// 422 with every parameter, where a route takes none.
-pub async fn refuse(State(unasked): State<Unasked>, request: Request, next: Next) -> Response {
+/// A step of the way in: 422 with every parameter, where a route takes none.
+pub async fn refuse<F: Future<Output = Response>>(
+    unasked: &Unasked,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let query = request.uri().query().filter(|query| !query.is_empty());
     if let Some(query) = query.filter(|_| unasked.holds(&request))
         && let Err(fault) = params::parse::<NoQuery>(query)
     {
         return Problem(fault).into_response();
     }
-    next.run(request).await
+    next(request).await
 }

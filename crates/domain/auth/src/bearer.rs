@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
@@ -19,14 +18,17 @@ use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
 
-/// Middleware: puts an [`Identity`] into the request. What it means for a
+/// A step of the way in: puts an [`Identity`] into the request. What it means for a
 /// route, the route decides; but what an API token may be used for, and what is
 /// open to whoever still lacks the second factor of their role, is decided
 /// here, for all routes alike. 503 when a token came and the database cannot
 /// be asked about it.
-pub async fn identify(State(auth): State<AuthState>, mut request: Request, next: Next) -> Response {
-    // Whose token it is, is known from memory as a rule.
-    let found = sayso_db::uncounted(identity(&auth, request.headers())).await;
+pub async fn identify<F: Future<Output = Response>>(
+    auth: &AuthState,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let found = sayso_db::uncounted(identity(auth, request.headers())).await;
     let (identity, reach) = match found {
         Ok(found) => found,
         Err(fault) => return Problem(fault).into_response(),
@@ -36,16 +38,20 @@ pub async fn identify(State(auth): State<AuthState>, mut request: Request, next:
         return Problem(fault).into_response();
     }
     request.extensions_mut().insert(identity);
-    next.run(request).await
+    next(request).await
 }
 
-/// Middleware, inside of [`identify`]: notes who was refused what.
-pub async fn watch(State(refusals): State<Refusals>, request: Request, next: Next) -> Response {
+/// A step of the way in, after [`identify`]: notes who was refused what.
+pub async fn watch<F: Future<Output = Response>>(
+    refusals: &Refusals,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
     let address = request.extensions().get::<Ctx>().and_then(|ctx| ctx.origin.address.clone());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().to_string();
-    let response = next.run(request).await;
+    let response = next(request).await;
     let status = response.status();
     let actor = match &identity {
         Some(Identity::Known(actor)) => Some(RefusedActor::from(actor)),
@@ -148,10 +154,13 @@ pub async fn verify(auth: &AuthState, token: &str) -> Result<Verified, Fault> {
 }
 
 /// Whoever comes in was seen: people, and the programs that act for them.
+///
+/// Who it is, is known from memory as a rule. What asks the database is large
+/// and seldom done, so it is put aside: else every request would carry it.
 async fn enter(auth: &AuthState, token: &str) -> Result<Entered, Fault> {
     let now = auth.app.clock.now();
     let entered = if api_token::is_one(token) {
-        enter_by_api_token(auth, token, now).await?
+        Box::pin(enter_by_api_token(auth, token, now)).await?
     } else {
         enter_by_session(auth, token, now).await?
     };
@@ -192,7 +201,7 @@ async fn claims(auth: &AuthState, token: &str, now: Timestamp) -> Result<Arc<Cla
     let mark = auth.memory.mark();
     let mut verified = auth.keys.verify(token, now);
     if verified.is_err() && auth.keys.lacks_key_of(token) && rotation::may_ask(&auth.keys) {
-        rotation::read_again(auth).await?;
+        Box::pin(rotation::read_again(auth)).await?;
         verified = auth.keys.verify(token, now);
     }
     let claims = Arc::new(verified?);
@@ -210,6 +219,15 @@ async fn session(auth: &AuthState, claims: &Claims, now: Timestamp) -> Result<Se
         admit(&state, claims, now)?;
         return Ok(state);
     }
+    Box::pin(session_of_database(auth, claims, now)).await
+}
+
+async fn session_of_database(
+    auth: &AuthState,
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<SessionState, Fault> {
+    let key = (claims.sid, claims.r#gen);
     let mark = auth.memory.mark();
     let state = repo::state(&mut auth.app.db.read(), key.0, key.1, now).await?;
     let mut state = state.ok_or_else(|| Fault::new(&SESSION_REVOKED))?;

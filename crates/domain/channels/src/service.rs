@@ -153,7 +153,7 @@ pub async fn get_kept(
     id: ChannelId,
 ) -> Result<Arc<Shown>, Fault> {
     let reader = ctx.require_actor()?.user_id;
-    let load = async {
+    let load = async || {
         let shown = sayso_cache::seen(get(&mut db.read(), ctx, id).await)?;
         Ok(Loaded::perhaps(shown, |(_, _, members)| (1 + members.len()) * KEPT_BYTES))
     };

@@ -65,7 +65,7 @@ pub async fn search(
     let key = Key::of(Entity::Search, print(&question)).read_by(actor.user_id.0);
     let watched = watched(&kinds, &query);
     let place = Place { asked_for: &asked_for, after, limit };
-    let load = async {
+    let load = async || {
         let page = find(db, actor.user_id, &kinds, query, place).await?;
         let bytes = page.found.iter().map(|one| FOUND_BYTES + one.snippet.len()).sum();
         Ok(Loaded::of(page, bytes))

@@ -99,7 +99,7 @@ async fn get_task(
     PathId(id): PathId<TaskId>,
 ) -> Result<Reply, Problem> {
     let key = Kept::of(Entity::Task, id.0).read_by(ctx.require_actor()?.user_id.0);
-    let reply = app.cache.get_or_load(key, load_task(&app, &ctx, id)).await;
+    let reply = app.cache.get_or_load(key, || load_task(&app, &ctx, id)).await;
     Ok(Reply::clone(&*required(reply)?))
 }
 

@@ -123,7 +123,7 @@ pub async fn get_kept(cache: &Cache, db: &Db, ctx: &Ctx, id: UserId) -> Result<A
     if !sees_everybody {
         return Ok(Arc::new(get(&mut db.read(), ctx, id).await?));
     }
-    let load = async {
+    let load = async || {
         let user = repo::lookup(&mut db.read(), id).await?;
         let user = user.filter(|user| user.deleted_at.is_none());
         Ok(Loaded::perhaps(user, |_| KEPT_BYTES))
@@ -133,7 +133,7 @@ pub async fn get_kept(cache: &Cache, db: &Db, ctx: &Ctx, id: UserId) -> Result<A
 }
 
 async fn is_guest(cache: &Cache, db: &Db, reader: UserId) -> Result<bool, Fault> {
-    let load = async { Ok(Loaded::of(repo::is_guest(&mut db.read(), reader).await?, 1)) };
+    let load = async || Ok(Loaded::of(repo::is_guest(&mut db.read(), reader).await?, 1));
     let found = cache.get_or_load(Key::of(Entity::Guest, reader.0), load).await?;
     // Who is not known to be none is one.
     Ok(found.is_none_or(|is_guest| *is_guest))

@@ -1,10 +1,13 @@
 //! The URL space on one screen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
-use sayso_auth::{AuthState, Refusals};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use sayso_auth::{AuthState, Refusals, bearer};
 use sayso_search::TrashState;
 use sayso_users::UserState;
 use sayso_web::limits::{self, Limiter};
@@ -51,13 +54,32 @@ pub fn router(parts: &ApiParts) -> (Router, OpenApi) {
         .with_state(app)
         .split_for_parts();
     openapi::finish(&mut document);
-    let unasked = Unasked::of(&document);
+    let way_in = WayIn {
+        auth: parts.auth.clone(),
+        limiter: parts.limiter.clone(),
+        refusals: parts.refusals.clone(),
+        unasked: Unasked::of(&document),
+    };
     let served = openapi::route(&document).merge(asyncapi::route()).merge(docs::route(&document));
-    let routes = routes
-        .merge(served)
-        .layer(from_fn_with_state(unasked, unasked::refuse))
-        .layer(from_fn_with_state(parts.refusals.clone(), sayso_auth::bearer::watch))
-        .layer(from_fn_with_state(parts.limiter.clone(), limits::limit))
-        .layer(from_fn_with_state(parts.auth.clone(), sayso_auth::identify));
+    let routes = routes.merge(served).layer(from_fn_with_state(Arc::new(way_in), come_in));
     (routes, document)
+}
+
+/// What a request passes before its route.
+struct WayIn {
+    auth: AuthState,
+    limiter: Limiter,
+    refusals: Refusals,
+    unasked: Unasked,
+}
+
+/// Who asks; how often they may; who is refused what; and what nobody answers.
+/// One layer for all four: each layer copies all those inside of it for every
+/// request.
+async fn come_in(State(way): State<Arc<WayIn>>, request: Request, next: Next) -> Response {
+    let WayIn { auth, limiter, refusals, unasked } = &*way;
+    let asked = |request| unasked::refuse(unasked, request, |request| next.run(request));
+    let watched = |request| bearer::watch(refusals, request, asked);
+    let limited = |request| limits::limit(limiter, request, watched);
+    sayso_auth::identify(auth, request, limited).await
 }

@@ -42,7 +42,7 @@ async fn a_read_that_fails_or_is_given_up_leaves_nobody_waiting() {
     let node = stage.node(1).await;
     node.write(&stage, &TASK, id(1), "text 1").await;
     let gate = Gate::closed();
-    let slow = node.cache.get_or_load(task(1), node.load(id(1), Some(&gate)));
+    let slow = node.cache.get_or_load(task(1), || node.load(id(1), Some(&gate)));
 
     let (gone, waited) = tokio::join!(
         async {
@@ -61,8 +61,8 @@ async fn a_read_that_fails_or_is_given_up_leaves_nobody_waiting() {
 
     let ((), Some(text)) = (gone, waited) else { panic!("it is there") };
     assert_eq!((text.as_str(), node.loads()), ("text 1", 2));
-    let failed = async { Err(sayso_kernel::Fault::unavailable("no")) };
-    assert!(node.cache.get_or_load::<String>(task(2), failed).await.is_err());
+    let failed = async || Err(sayso_kernel::Fault::unavailable("no"));
+    assert!(node.cache.get_or_load::<String, _>(task(2), failed).await.is_err());
     assert_eq!(node.read(task(2), id(2)).await, None);
 }
 
@@ -104,7 +104,7 @@ async fn what_changes_while_it_is_read_is_answered_and_not_kept() {
     let gate = Gate::closed();
 
     let (before, after) =
-        tokio::join!(node.cache.get_or_load(task(1), node.load(id(1), Some(&gate))), async {
+        tokio::join!(node.cache.get_or_load(task(1), || node.load(id(1), Some(&gate))), async {
             gate.was_read().await;
             node.write(&stage, &TASK, id(1), "text new").await;
             // The one who has just written does not wait for the read that
@@ -161,7 +161,7 @@ async fn what_shows_another_thing_goes_with_it() {
     let stage = Stage::alone().await;
     let node = stage.node(1).await;
     let read = async || {
-        let load = async {
+        let load = async || {
             let loaded = node.load(id(1), None).await?;
             Ok(loaded.watching([Watch::One(Entity::Task, id(2))]))
         };

@@ -143,7 +143,7 @@ fn question(reader: u128) -> Key {
 
 async fn search(node: &OneNode, reader: u128) -> Option<String> {
     let watched = [Watch::Any(Entity::Message)];
-    let load = node.load(id(1), None);
+    let load = || node.load(id(1), None);
     let found = node.cache.get_or_load_shared(question(reader), (&TEXT, &watched), load).await;
     found.expect("searched").map(|text| String::clone(&text))
 }

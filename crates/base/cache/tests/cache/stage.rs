@@ -156,13 +156,13 @@ impl OneNode {
 
     /// Reads a text through the cache.
     pub async fn read(&self, key: Key, id: Uuid) -> Option<String> {
-        let found = self.cache.get_or_load(key, self.load(id, None)).await.expect("read");
+        let found = self.cache.get_or_load(key, || self.load(id, None)).await.expect("read");
         found.map(|text| String::clone(&text))
     }
 
     /// The same of what other nodes are told of.
     pub async fn read_shared(&self, key: Key, id: Uuid) -> Option<String> {
-        let load = self.load(id, None);
+        let load = || self.load(id, None);
         let found = self.cache.get_or_load_shared(key, (&TEXT, &[]), load).await.expect("read");
         found.map(|text| String::clone(&text))
     }

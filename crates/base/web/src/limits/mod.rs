@@ -22,8 +22,7 @@ mod tries;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use sayso_access::{Ctx, UserId};
@@ -186,14 +185,18 @@ impl Limiter {
     }
 }
 
-/// Middleware, inside of the one that says who is calling: takes one of the
-/// caller's quota, or refuses.
-pub async fn limit(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
+/// A step of the way in, after the one that says who is calling: takes one of
+/// the caller's quota, or refuses.
+pub async fn limit<F: Future<Output = Response>>(
+    limiter: &Limiter,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let (Some(inner), Some(route)) = (&limiter.0, request.extensions().get::<MatchedPath>()) else {
-        return next.run(request).await;
+        return next(request).await;
     };
     let Some(class) = Class::of(request.method(), route.as_str(), request.headers()) else {
-        return next.run(request).await;
+        return next(request).await;
     };
     let is_login = class == Class::Login && route.as_str() == tries::ROUTE;
     let quota = inner.quotas.of(class);
@@ -202,9 +205,9 @@ pub async fn limit(State(limiter): State<Limiter>, request: Request, next: Next)
         metrics::counter!("sayso_limits_refused_total", "class" => class.as_str()).increment(1);
         Problem(too_many(&standing)).into_response()
     } else if is_login {
-        inner.tries.watch(request, next).await
+        Box::pin(inner.tries.watch(request, next)).await
     } else {
-        next.run(request).await
+        next(request).await
     };
     tell(response.headers_mut(), class.as_str(), quota, &standing);
     response

@@ -30,7 +30,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
@@ -116,7 +115,11 @@ impl Tries {
 
     /// Lets a login through if it may be tried now, and remembers what became
     /// of it.
-    pub(super) async fn watch(&self, request: Request, next: Next) -> Response {
+    pub(super) async fn watch<F: Future<Output = Response>>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> Response {
         let (parts, body) = request.into_parts();
         let bytes = match receive(body).await {
             Ok(bytes) => bytes,
@@ -136,7 +139,7 @@ impl Tries {
         if self.is_slowed(&attempt) {
             sleep(SLOWED_BY).await;
         }
-        let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+        let response = next(Request::from_parts(parts, Body::from(bytes))).await;
         self.judge(&attempt, before, response)
     }
 

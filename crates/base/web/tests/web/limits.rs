@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body as AxumBody;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Request as Asked, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Method, Request, StatusCode};
 use sayso_access::TOKEN_MISSING;
@@ -41,13 +43,17 @@ async fn log_in(body: String) -> Result<Reply, Problem> {
     if is_right { Ok(Reply::secret(&json!({}))) } else { Err(Problem::new(&TOKEN_MISSING)) }
 }
 
+async fn limited(State(limiter): State<Limiter>, request: Asked, next: Next) -> Response {
+    limit(&limiter, request, |request| next.run(request)).await
+}
+
 fn app(limiter: Limiter) -> Router {
     let routes = Router::new()
         .route("/things", get(async || Reply::ok(&1)).post(async || Reply::ok(&2)))
         .route("/health/live", get(async || Reply::ok(&3)))
         .route("/tagged", get(async || Reply::resource(&1, 1)))
         .route("/api/auth/login", post(log_in))
-        .layer(from_fn_with_state(limiter, limit));
+        .layer(from_fn_with_state(limiter, limited));
     let patient = sayso_web::stack::Settings { request_timeout: WINDOW, ..settings() };
     sayso_web::stack::wrap(routes, &patient, sources())
 }

@@ -1,8 +1,9 @@
 //! Refusals reach the audit, coalesced, whether the thing is hidden or absent.
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
 use sayso_access::Role;
@@ -11,6 +12,10 @@ use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
 use sayso_web::Identity;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+async fn watched(State(noted): State<Refusals>, request: Request, next: Next) -> Response {
+    bearer::watch(&noted, request, |request| next.run(request)).await
+}
 
 #[tokio::test]
 async fn refusals_are_written_together_once_each_with_their_count() {
@@ -24,7 +29,7 @@ async fn refusals_are_written_together_once_each_with_their_count() {
         .route("/tasks/{id}", get(async || StatusCode::NOT_FOUND))
         .route("/audit", get(async || StatusCode::FORBIDDEN))
         .route("/mine", get(async || StatusCode::OK))
-        .layer(from_fn_with_state(noted.clone(), bearer::watch))
+        .layer(from_fn_with_state(noted.clone(), watched))
         .layer(axum::Extension(known));
 
     for path in ["/tasks/1", "/tasks/2", "/audit", "/mine", "/tasks/1"] {

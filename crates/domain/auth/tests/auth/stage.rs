@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::middleware::from_fn_with_state;
+use axum::extract::State;
+use axum::middleware::{Next, from_fn_with_state};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use sayso_access::{Ctx, Origin, Role, Via};
@@ -121,7 +122,7 @@ impl Stage {
         let people = sayso_users::routes::router(UserState { app: app.clone(), hasher });
         let door = sayso_auth::routes::router(self.auth.clone());
         let (router, _) = people.merge(door).with_state(app.clone()).split_for_parts();
-        let identify = from_fn_with_state(self.auth.clone(), sayso_auth::identify);
+        let identify = from_fn_with_state(self.auth.clone(), identified);
         let settings = sayso_web::stack::Settings::default();
         sayso_web::stack::wrap(router.layer(identify), &settings, app.sources())
     }
@@ -158,6 +159,14 @@ pub fn altered(auth: &AuthState, alter: impl FnOnce(&mut AuthParts, &mut AppPart
     let (mut parts, mut app) = (AuthParts::clone(auth), AppParts::clone(&auth.app));
     alter(&mut parts, &mut app);
     AuthState::new(AuthParts { app: AppState::new(app), ..parts })
+}
+
+async fn identified(
+    State(auth): State<AuthState>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    sayso_auth::identify(&auth, request, |request| next.run(request)).await
 }
 
 pub fn limits() -> DbLimits {

@@ -71,7 +71,7 @@ async fn get_category(
     Caller(ctx): Caller,
     PathId(id): PathId<CategoryId>,
 ) -> Result<Reply, Problem> {
-    let load = async {
+    let load = async || {
         let found = seen(category::get(&mut app.db.read(), &ctx, id).await)?;
         let reply = found.map(|category| resource(&category));
         Ok(Loaded::perhaps(reply, |reply| reply.body().len()))
