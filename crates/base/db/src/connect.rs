@@ -108,6 +108,7 @@ impl DbLimits {
             connections_max: self.pool_max,
             waiters_max: self.pool_waiters_max,
             wait: self.pool_wait,
+            is_short_in_a_crowd: true,
             answer: self.answer(),
         }
     }
@@ -118,6 +119,7 @@ impl DbLimits {
             connections_max: self.background_pool_max,
             waiters_max: self.pool_waiters_max,
             wait: self.background_statement_timeout,
+            is_short_in_a_crowd: false,
             answer: self.background_statement_timeout + ANSWER_SLACK,
         }
     }
@@ -128,6 +130,7 @@ impl DbLimits {
             in_flight_max: self.reads_max,
             connect: self.pool_wait,
             answer: self.answer(),
+            is_short_in_a_crowd: true,
         }
     }
 }
@@ -160,7 +163,11 @@ impl Db {
         let background = Lane::new(patient.clone(), limits.background())?;
         let reader =
             |config: &Config, limits, beside| Reader::new(config.clone(), limits, watch, beside);
-        let slow_reads = ReaderLimits { answer: limits.background().answer, ..limits.readers(1) };
+        let slow_reads = ReaderLimits {
+            answer: limits.background().answer,
+            is_short_in_a_crowd: false,
+            ..limits.readers(1)
+        };
         let lanes = Lanes {
             reader: reader(&config, limits.readers(limits.readers), Some(requests.clone())),
             background_reader: reader(&patient, slow_reads, Some(background.clone())),

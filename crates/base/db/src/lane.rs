@@ -1,6 +1,7 @@
 //! A pool of connections of which each use has an end: the wait for one is
-//! bounded, so is the number of those who wait, and so is the wait for an
-//! answer, since a server that hangs never gives one.
+//! bounded (shorter where people wait for requests and the queue stands), so is
+//! the number of those who wait, and so is the wait for an answer, since a
+//! server that hangs never gives one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use sayso_kernel::Fault;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, NoTls};
 
+use crate::crowd::{CROWDED_WAIT, Crowd};
 use crate::{DbError, cost};
 
 /// How long an answer may take. The acquisition of a connection counts, but
@@ -31,6 +33,8 @@ pub(crate) struct LaneLimits {
     pub waiters_max: usize,
     /// How long each of them waits.
     pub wait: Duration,
+    /// Whether it is less while the queue stands.
+    pub is_short_in_a_crowd: bool,
     /// How long an answer is waited for.
     pub answer: Duration,
 }
@@ -40,6 +44,7 @@ pub(crate) struct LaneLimits {
 pub(crate) struct Lane {
     pool: Pool,
     places: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
     limits: LaneLimits,
 }
 
@@ -52,7 +57,17 @@ impl Lane {
             .build()
             .map_err(Fault::internal)?;
         let places = Semaphore::new(limits.connections_max + limits.waiters_max);
-        Ok(Self { pool, places: Arc::new(places), limits })
+        Ok(Self { pool, places: Arc::new(places), crowd: Arc::default(), limits })
+    }
+
+    /// How long the one who has just come may wait.
+    fn wait(&self) -> Duration {
+        let LaneLimits { connections_max, waiters_max, wait, is_short_in_a_crowd, .. } =
+            self.limits;
+        let taken = connections_max + waiters_max - self.places.available_permits();
+        let before = if taken > connections_max { Duration::MAX } else { Duration::ZERO };
+        let is_short = self.crowd.is_too_long(before) && is_short_in_a_crowd;
+        if is_short { wait.min(CROWDED_WAIT) } else { wait }
     }
 
     /// A connection; 503 at once when too many wait already, and after the
@@ -64,7 +79,7 @@ impl Lane {
             return Err(DbError::unavailable("too many wait for a connection"));
         };
         // One limit for waiting and connecting: either may be what hangs.
-        let Ok(got) = tokio::time::timeout(self.limits.wait, self.pool.get()).await else {
+        let Ok(got) = tokio::time::timeout(self.wait(), self.pool.get()).await else {
             metrics::counter!("sayso_db_pool_timeouts_total", "lane" => name).increment(1);
             return Err(DbError::unavailable("no connection became free in time"));
         };

@@ -26,6 +26,7 @@ pub mod backup;
 mod checks;
 mod connect;
 mod cost;
+mod crowd;
 mod error;
 mod fact;
 mod lane;

@@ -15,11 +15,14 @@ use tokio::sync::{Mutex, RwLock};
 use tokio_postgres::{Config, NoTls, Row};
 
 use crate::DbError;
+use crate::crowd::Crowd;
 use crate::lane::{Lane, within};
 use crate::sql::{Params, Queries, Sql, Watch};
 
 /// A line that has given no answer for this long is avoided.
 const STUCK_AFTER: Duration = Duration::from_millis(50);
+/// How many answers make the pace of a line.
+const PACE_OF: u64 = 16;
 
 /// Limits of shared connections.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct ReaderLimits {
     pub connect: Duration,
     /// How long an answer is waited for.
     pub answer: Duration,
+    /// Whether reads are refused that would wait long in a queue that stands.
+    pub is_short_in_a_crowd: bool,
 }
 
 /// The shared connections. Cheap to clone.
@@ -56,8 +61,12 @@ struct Line {
     client: RwLock<Option<Arc<ClientWrapper>>>,
     connecting: Mutex<()>,
     in_flight: AtomicUsize,
-    /// When it last gave an answer or began to be asked, in milliseconds.
+    /// When it last gave an answer or began to be asked, in microseconds.
     moved: AtomicU64,
+    /// How long an answer takes behind the one before it, in microseconds: of
+    /// the last some.
+    pace: AtomicU64,
+    crowd: Crowd,
 }
 
 impl Reader {
@@ -96,6 +105,10 @@ impl Reader {
     }
 }
 
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// On a connection of its own.
 async fn beside(lane: &Lane, sql: &'static Sql, params: Params<'_>) -> Result<Vec<Row>, DbError> {
     metrics::counter!("sayso_db_reads_beside_total").increment(1);
@@ -112,8 +125,9 @@ async fn beside(lane: &Lane, sql: &'static Sql, params: Params<'_>) -> Result<Ve
 }
 
 impl Shared {
+    /// In microseconds since it was made.
     fn now(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+        micros(self.born.elapsed())
     }
 
     /// The least busy line that is not stuck, in turn among equals.
@@ -137,7 +151,10 @@ impl<'a> Flight<'a> {
     fn begin(shared: &'a Shared, line: &'a Line) -> Result<Self, DbError> {
         let before = line.in_flight.fetch_add(1, Ordering::Relaxed);
         let flight = Self { shared, line };
-        if before >= shared.limits.in_flight_max {
+        let pace = Duration::from_micros(line.pace.load(Ordering::Relaxed));
+        let wait = pace.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
+        let is_too_long = line.crowd.is_too_long(wait) && shared.limits.is_short_in_a_crowd;
+        if is_too_long || before >= shared.limits.in_flight_max {
             metrics::counter!("sayso_db_read_refusals_total").increment(1);
             return Err(DbError::unavailable("too many reads are under way"));
         }
@@ -145,6 +162,16 @@ impl<'a> Flight<'a> {
             flight.moved();
         }
         Ok(flight)
+    }
+
+    /// Notes how long the line took for the answer that has just come: since
+    /// it was asked, or since the one before.
+    fn answered(&self, asked: Instant) {
+        let behind = self.shared.now().saturating_sub(self.line.moved.load(Ordering::Relaxed));
+        let took = asked.elapsed().min(Duration::from_micros(behind));
+        let (pace, took) = (self.line.pace.load(Ordering::Relaxed), micros(took));
+        self.line.pace.store(pace - pace / PACE_OF + took / PACE_OF, Ordering::Relaxed);
+        self.moved();
     }
 
     fn moved(&self) {
@@ -161,7 +188,7 @@ impl Drop for Flight<'_> {
 impl Line {
     fn is_stuck(&self, now: u64) -> bool {
         let since = now.saturating_sub(self.moved.load(Ordering::Relaxed));
-        self.in_flight.load(Ordering::Relaxed) > 0 && u128::from(since) > STUCK_AFTER.as_millis()
+        self.in_flight.load(Ordering::Relaxed) > 0 && since > micros(STUCK_AFTER)
     }
 
     async fn run(
@@ -173,6 +200,7 @@ impl Line {
         let flight = Flight::begin(shared, self)?;
         let connected = tokio::time::timeout(shared.limits.connect, self.client(shared)).await;
         let client = connected.map_err(|_| DbError::Silent)??;
+        let asked = Instant::now();
         let answer = async {
             let statement = client.prepare_cached(sql.text).await?;
             client.query(&statement, params).await
@@ -181,7 +209,7 @@ impl Line {
         if matches!(outcome, Err(DbError::Silent)) {
             self.give_up_on(&client).await;
         } else {
-            flight.moved();
+            flight.answered(asked);
         }
         outcome
     }
