@@ -129,15 +129,15 @@ pub async fn list(
     let reader = ctx.require_actor()?.user_id;
     let question = format!("tasks {filter:?} {sort:?}");
     let after = cursor.map(|cursor| page::decode(&question, cursor)).transpose()?;
-    let matcher = match filter.search.as_deref() {
-        Some(search) => Some(matcher(db, search).await?),
+    let search = match filter.search.as_deref() {
+        Some(search) => Some(wanted(db, search).await?),
         None => None,
     };
-    if matcher.as_ref().is_some_and(|matcher| matcher.parts.is_empty()) {
+    if search.as_ref().is_some_and(|search| search.among_newest.parts.is_empty()) {
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
     let order = (sort, ctx.now());
-    let found = repo::list(db, reader, filter, matcher.as_ref(), order, after, limit).await?;
+    let found = repo::list(db, reader, filter, search.as_ref(), order, after, limit).await?;
     let page = Page::of(found.rows, limit, &question, |(task, key)| (key.clone(), task.id.0));
     let page = page.map(|(task, _)| task);
     let beyond = found.beyond.map(|place| page::encode(&question, &place));
@@ -145,14 +145,17 @@ pub async fn list(
 }
 
 /// What a search asks of the texts.
-async fn matcher(db: &mut impl Queries, search: &str) -> Result<Matcher, Fault> {
+async fn wanted(db: &mut impl Queries, search: &str) -> Result<repo::Search, Fault> {
     let mut words = filter::words(search)?;
     if !words.iter().all(|word| word.is_ascii()) {
         words = repo::fold(db, &words).await?;
     }
     let groups = words.iter().map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
     let groups: Vec<Vec<String>> = groups.map(|word| vec![word]).collect();
-    Ok(Matcher::of(&groups, &[]))
+    Ok(repo::Search {
+        through_index: Matcher::of(&groups, &[]),
+        among_newest: Matcher::among_newest(&groups, &[]),
+    })
 }
 
 /// Edits a task from the version the caller has read.

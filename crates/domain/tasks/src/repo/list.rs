@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Sql};
-use sayso_kernel::matcher::Matcher;
+use sayso_kernel::matcher::{Matcher, Way};
 use sayso_kernel::page;
 use uuid::Uuid;
 
@@ -275,13 +275,25 @@ fn beginning(sort: Sort) -> (String, Uuid) {
     (key.to_owned(), if sort.descending { Uuid::max() } else { Uuid::nil() })
 }
 
+/// What is looked for, as an index is asked for it and as the newest tasks are
+/// looked through.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) through_index: Matcher,
+    pub(crate) among_newest: Matcher,
+}
+
+fn of_matcher(m: &Matcher) -> [&(dyn postgres_types::ToSql + Sync); 5] {
+    [&m.key, &m.second, &m.must, &m.parts, &m.words]
+}
+
 /// The tasks that `reader` sees, each with the text of its sort key; one more
 /// than `limit`.
 pub(crate) async fn list(
     db: &mut impl Queries,
     reader: UserId,
     filter: &TaskFilter,
-    matcher: Option<&Matcher>,
+    search: Option<&Search>,
     (sort, now): (Sort, Timestamp),
     after: Option<Place>,
     limit: u32,
@@ -290,7 +302,7 @@ pub(crate) async fn list(
         filter.status.as_ref().map(|all| all.iter().map(|status| status.as_str()).collect());
     let priority: Option<Vec<i16>> =
         filter.priority.as_ref().map(|all| all.iter().map(|priority| priority.rank()).collect());
-    let sort = if matcher.is_none() && sort == RELEVANCE { Sort::default() } else { sort };
+    let sort = if search.is_none() && sort == RELEVANCE { Sort::default() } else { sort };
     let (key, id) = after.unwrap_or_else(|| beginning(sort));
     let limit = i64::from(limit.min(page::LIMIT_MAX)) + 1;
     let mut params: Vec<&(dyn postgres_types::ToSql + Sync)> = vec![
@@ -312,10 +324,17 @@ pub(crate) async fn list(
         &limit,
         &filter.category_id,
     ];
-    let sql = match matcher {
-        Some(m) => {
-            params.extend_from_slice(&[&m.key, &m.second, &m.must, &m.parts, &m.words]);
-            search::statement(m.way, sort)
+    let sql = match search {
+        Some(search) => {
+            let of = params.len();
+            params.extend_from_slice(&of_matcher(&search.among_newest));
+            let mut way = Way::Newest;
+            if search.through_index.way != way && !search::is_common(db, &params).await? {
+                way = search.through_index.way;
+                params.truncate(of);
+                params.extend_from_slice(&of_matcher(&search.through_index));
+            }
+            search::statement(way, sort)
         }
         None => match sorting(db, filter, (sort, now)).await? {
             Some(sql) => sql,

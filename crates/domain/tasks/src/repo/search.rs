@@ -181,6 +181,38 @@ macro_rules! searches {
     };
 }
 
+/// How many of the newest tasks fit. The parameters are those of the search.
+const SAMPLE: Sql = Sql::new(
+    "tasks.sample_of_search",
+    concat!(
+        "WITH ",
+        reports!(),
+        ", parameters AS (
+             SELECT $14::text, $15::uuid, $16::bigint, $18::text[], $19::text[], $21::text[],
+                    $22::text[]
+         )
+         SELECT count(*)
+         FROM (SELECT * FROM tasks n WHERE n.deleted_at IS NULL
+               ORDER BY n.created_at DESC, n.id DESC LIMIT 1000) t
+         WHERE t.search_text ~ ALL ($20::text[]) AND CASE WHEN ",
+        fits!(),
+        " THEN true END"
+    ),
+);
+/// From how many of them on the newest 20,000 tasks hold the newest 2,000
+/// matches. An index would name tens of thousands, to take the newest of them.
+const COMMON_MIN: i64 = 125;
+
+/// Whether so many tasks fit that the index is of no use; `params` are those of
+/// a look through the newest.
+pub(super) async fn is_common(
+    db: &mut impl Queries,
+    params: &[&(dyn postgres_types::ToSql + Sync)],
+) -> Result<bool, DbError> {
+    let row = db.row(&SAMPLE, params).await?;
+    Ok(row.is_some_and(|row| row.get::<_, i64>(0) >= COMMON_MIN))
+}
+
 type Orders = [&'static Sql; 11];
 
 const BY_PARTS: Orders = searches!(
@@ -205,7 +237,7 @@ const BY_NEWEST: Orders = searches!(
 /// The statements of this file.
 pub(super) fn all() -> Vec<&'static Sql> {
     let ways = [BY_PARTS, BY_STARTS, BY_PAIRS, BY_NEWEST];
-    ways.into_iter().flatten().chain([&FOLD]).collect()
+    ways.into_iter().flatten().chain([&FOLD, &SAMPLE]).collect()
 }
 
 /// The statement for a search.

@@ -79,6 +79,36 @@ async fn a_search_finds_words_parts_and_beginnings_and_ranks_titles_first() {
 }
 
 #[tokio::test]
+async fn a_word_that_most_tasks_have_is_found_in_each_order_and_with_every_filter() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Staff, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
+    let oldest = Draft { tags: vec!["first".into()], ..titled("Oldest board") };
+    company.create(&ann, oldest).await.expect("made");
+    let many = "INSERT INTO tasks (id, title, created_by, created_at, updated_at)
+                SELECT gen_random_uuid(), 'A board, ' || n, $1, at, at
+                FROM generate_series(1, 1200) n,
+                     LATERAL (SELECT now() + n * interval '1 second' AS at) t";
+    company.database.owner().await.execute(many, &[&ann.user_id]).await.expect("written");
+
+    let all = async |filter: &TaskFilter, sort: &str| {
+        let sort = Sort::parse(sort).unwrap_or(RELEVANCE);
+        let (ctx, mut db) = (company.stage.as_actor(&ann), company.database.db().read());
+        let page = service::list(&mut db, &ctx, filter, sort, None, 100).await.expect("a list");
+        page.items.into_iter().map(|task| task.title).collect::<Vec<_>>()
+    };
+    assert_eq!(all(&search("board"), "-createdAt").await[0], "A board, 1200");
+    assert_eq!(all(&search("board"), "createdAt").await[0], "Oldest board");
+    assert_eq!(all(&search("board oldest"), "relevance").await, ["Oldest board"]);
+    // Few of them fit, so that all are looked at.
+    let tagged = TaskFilter { tags: Some(vec!["first".into()]), ..search("board") };
+    assert_eq!(all(&tagged, "relevance").await, ["Oldest board"]);
+    let hidden = titles(&company, &bob, &search("board"), RELEVANCE).await.expect("a list");
+    assert_eq!(hidden, [""; 0]);
+    company.end().await;
+}
+
+#[tokio::test]
 async fn what_stands_in_a_deleted_channel_is_out_of_everybodys_sight_until_it_is_back() {
     let company = Company::new().await;
     let ann = company.person("ann", Role::Manager, None).await;
