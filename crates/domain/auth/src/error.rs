@@ -143,12 +143,6 @@ pub fn unknown_account() -> Fault {
     Fault::at_pointer("#/userId", "user.unknown", "is no service account")
 }
 
-/// A scope that does not exist.
-#[must_use]
-pub fn unknown_scope(at: usize) -> Fault {
-    Fault::at_pointer(format!("#/scopes/{at}"), "scope.unknown", "is no scope")
-}
-
 /// The identity is linked to somebody, or the person has another one.
 #[must_use]
 pub fn identity_taken() -> Fault {

@@ -21,14 +21,14 @@ pub struct TaskFilter {
     pub due_from: Option<Timestamp>,
     /// Due before this moment.
     pub due_to: Option<Timestamp>,
-    /// In this channel.
-    pub channel_id: Option<ChannelId>,
-    /// In this category.
-    pub category_id: Option<CategoryId>,
+    /// In any of these channels.
+    pub channel_id: Option<Vec<ChannelId>>,
+    /// In any of these categories.
+    pub category_id: Option<Vec<CategoryId>>,
     /// With all of these tags.
     pub tags: Option<Vec<String>>,
-    /// Made by this person.
-    pub created_by: Option<UserId>,
+    /// Made by any of them.
+    pub created_by: Option<Vec<UserId>>,
     /// Due in the past and still open, or not.
     pub overdue: Option<bool>,
     /// Waiting for another task, or not.

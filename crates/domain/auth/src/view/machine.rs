@@ -7,12 +7,60 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api_token::{NewToken, ServiceAccount};
-use crate::error::unknown_scope;
 use crate::model::ApiToken;
 use crate::scope::{Scope, Scopes};
 
 fn name(raw: &str) -> Result<String, Fault> {
     parse_name(raw).map_err(|error| Fault::at_pointer("#/name", "field.invalid", error.to_string()))
+}
+
+/// One thing that a token may be used for.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[schema(as = TokenScope)]
+pub enum ScopeInput {
+    /// Reading what the person may read.
+    #[serde(rename = "read")]
+    Read,
+    /// Writing whatever the person may write, but for people.
+    #[serde(rename = "write")]
+    Write,
+    /// Writing tasks.
+    #[serde(rename = "tasks.write")]
+    TasksWrite,
+    /// Writing messages.
+    #[serde(rename = "messages.write")]
+    MessagesWrite,
+    /// Writing channels and categories.
+    #[serde(rename = "channels.write")]
+    ChannelsWrite,
+    /// Writing people.
+    #[serde(rename = "users.write")]
+    UsersWrite,
+    /// The audit.
+    #[serde(rename = "audit.read")]
+    AuditRead,
+    /// Metrics, and how the server is.
+    #[serde(rename = "ops.read")]
+    OpsRead,
+    /// Connecting a socket.
+    #[serde(rename = "socket")]
+    Socket,
+}
+
+impl From<ScopeInput> for Scope {
+    fn from(scope: ScopeInput) -> Self {
+        match scope {
+            ScopeInput::Read => Self::Read,
+            ScopeInput::Write => Self::Write,
+            ScopeInput::TasksWrite => Self::TasksWrite,
+            ScopeInput::MessagesWrite => Self::MessagesWrite,
+            ScopeInput::ChannelsWrite => Self::ChannelsWrite,
+            ScopeInput::UsersWrite => Self::UsersWrite,
+            ScopeInput::AuditRead => Self::AuditRead,
+            ScopeInput::OpsRead => Self::OpsRead,
+            ScopeInput::Socket => Self::Socket,
+        }
+    }
 }
 
 /// A token to make.
@@ -23,11 +71,9 @@ pub struct CreateTokenBody {
     /// What it is for, in words.
     #[schema(min_length = 1, max_length = 120)]
     pub name: String,
-    /// What it may be used for: `read`, `write`, `tasks.write`,
-    /// `messages.write`, `channels.write`, `users.write`, `audit.read`,
-    /// `ops.read`, `socket`.
+    /// What it may be used for.
     #[schema(min_items = 1, max_items = 9)]
-    pub scopes: Vec<String>,
+    pub scopes: Vec<ScopeInput>,
     /// Until when it is good: within a year.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
@@ -39,10 +85,8 @@ impl CreateTokenBody {
     /// The token; 422 for what the schema cannot say.
     pub fn into_model(self, ctx: &Ctx) -> Result<NewToken, Fault> {
         let name = name(&self.name)?;
-        let scopes = self.scopes.iter().enumerate();
-        let scopes: Result<Vec<_>, _> =
-            scopes.map(|(at, name)| Scope::parse(name).ok_or_else(|| unknown_scope(at))).collect();
-        NewToken::new(ctx, (name, self.user_id), Scopes::new(scopes?), self.expires_at)
+        let scopes = Scopes::new(self.scopes.into_iter().map(Scope::from));
+        NewToken::new(ctx, (name, self.user_id), scopes, self.expires_at)
     }
 }
 
@@ -126,16 +170,27 @@ pub struct CreateServiceAccountBody {
     #[schema(min_length = 1, max_length = 120)]
     pub name: String,
     /// Its role.
-    pub role: Role,
+    pub role: ServiceRole,
+}
+
+/// The role of a program. None is the CEO.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceRole {
+    /// As one who runs a team.
+    Manager,
+    /// As one of the staff.
+    Staff,
 }
 
 impl CreateServiceAccountBody {
-    /// The parts; 422 for what the schema cannot say. No program is the CEO.
+    /// The parts; 422 for what the schema cannot say.
     pub fn into_parts(self) -> Result<(String, Role), Fault> {
-        if self.role == Role::Ceo {
-            return Err(Fault::at_pointer("#/role", "role.of_people", "is for people alone"));
-        }
-        Ok((name(&self.name)?, self.role))
+        let role = match self.role {
+            ServiceRole::Manager => Role::Manager,
+            ServiceRole::Staff => Role::Staff,
+        };
+        Ok((name(&self.name)?, role))
     }
 }
 

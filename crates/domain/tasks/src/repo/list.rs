@@ -13,6 +13,7 @@ use sayso_kernel::matcher::{Matcher, Way};
 use sayso_kernel::page;
 use uuid::Uuid;
 
+use super::walk::Wanted;
 use super::{columns, in_sight, reports, search, task, walk};
 use crate::filter::{RELEVANCE, Sort, SortKey, TaskFilter};
 use crate::model::Task;
@@ -46,10 +47,10 @@ macro_rules! fits {
           AND ($4::smallint[] IS NULL OR t.priority = ANY($4))
           AND ($5::timestamptz IS NULL OR t.due_date >= $5)
           AND ($6::timestamptz IS NULL OR t.due_date < $6)
-          AND ($7::uuid IS NULL OR t.channel_id = $7)
-          AND ($17::uuid IS NULL OR t.category_id = $17)
+          AND ($7::uuid[] IS NULL OR t.channel_id = ANY($7))
+          AND ($17::uuid[] IS NULL OR t.category_id = ANY($17))
           AND ($8::text[] IS NULL OR t.tags @> $8)
-          AND ($9::uuid IS NULL OR t.created_by = $9)
+          AND ($9::uuid[] IS NULL OR t.created_by = ANY($9))
           AND ($10::boolean IS NULL OR $10 = (
                coalesce(t.due_date < $11, false) AND t.status NOT IN ('done', 'cancelled')))
           AND ($12::boolean IS NULL OR t.blocked = $12)
@@ -179,10 +180,10 @@ pub(super) use {both, fits, from_place, orders};
 /// In the order of [`SortKey`], ascending and descending.
 pub(super) type Orders = [[&'static Sql; 2]; 5];
 
-const OF_CHANNEL: Orders = orders!(sorted, "tasks.list_of_channel", "t.channel_id = $7");
-const OF_CATEGORY: Orders = orders!(sorted, "tasks.list_of_category", "t.category_id = $17");
+const OF_CHANNEL: Orders = orders!(sorted, "tasks.list_of_channel", "t.channel_id = ANY($7)");
+const OF_CATEGORY: Orders = orders!(sorted, "tasks.list_of_category", "t.category_id = ANY($17)");
 const OF_ASSIGNEE: Orders = orders!(sorted, "tasks.list_of_assignee", "t.assigned_to && $2");
-const OF_CREATOR: Orders = orders!(sorted, "tasks.list_of_creator", "t.created_by = $9");
+const OF_CREATOR: Orders = orders!(sorted, "tasks.list_of_creator", "t.created_by = ANY($9)");
 const OF_TAGS: Orders = orders!(sorted, "tasks.list_of_tags", "t.tags @> $8");
 const OF_BLOCKED: Orders = orders!(sorted, "tasks.list_of_blocked", "t.blocked");
 // A range has both ends, for one that is open is taken for a third of the table.
@@ -206,27 +207,33 @@ const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 /// The filter that leaves the fewest tasks, unless none leaves few: the lists
 /// that go by it, and its column and values where they may be common.
-type Narrow = (Orders, Option<(&'static str, Vec<String>)>);
+type Narrow = (Orders, Option<(&'static str, Wanted, Vec<String>)>);
+
+fn texts(ids: &[impl ToString]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
 
 fn narrowest(filter: &TaskFilter, sort: Sort, now: Timestamp) -> Option<Narrow> {
     let is_short = |from: Timestamp, to: Timestamp| to.duration_since(from) <= SPAN_MAX;
     if filter.assigned_to.is_some() {
         Some((OF_ASSIGNEE, None))
-    } else if filter.created_by.is_some() {
-        Some((OF_CREATOR, None))
+    } else if let Some(people) = &filter.created_by {
+        // One person makes few enough.
+        let rests_on = (people.len() > 1).then(|| ("created_by", Wanted::Any, texts(people)));
+        Some((OF_CREATOR, rests_on))
     } else if let Some(tags) = &filter.tags {
-        Some((OF_TAGS, Some(("tags", tags.clone()))))
+        Some((OF_TAGS, Some(("tags", Wanted::All, tags.clone()))))
     } else if filter.updated_since.is_some_and(|since| is_short(since, now)) {
         Some((OF_CHANGED, None))
-    } else if filter.channel_id.is_some() && sort == Sort::default() {
+    } else if walk::is_newest_of_channel(filter, sort) {
         // Its index has them in this order.
         None
-    } else if let Some(channel) = filter.channel_id {
-        Some((OF_CHANNEL, Some(("channel_id", vec![channel.to_string()]))))
+    } else if let Some(channels) = &filter.channel_id {
+        Some((OF_CHANNEL, Some(("channel_id", Wanted::Any, texts(channels)))))
     } else if filter.blocked == Some(true) {
-        Some((OF_BLOCKED, Some(("blocked", vec!["t".to_owned()]))))
-    } else if let Some(category) = filter.category_id {
-        Some((OF_CATEGORY, Some(("category_id", vec![category.to_string()]))))
+        Some((OF_BLOCKED, Some(("blocked", Wanted::Any, vec!["t".to_owned()]))))
+    } else if let Some(categories) = &filter.category_id {
+        Some((OF_CATEGORY, Some(("category_id", Wanted::Any, texts(categories)))))
     } else if filter.due_from.zip(filter.due_to).is_some_and(|(from, to)| is_short(from, to)) {
         Some((OF_DUE, None))
     } else {
@@ -242,8 +249,8 @@ async fn sorting(
     (sort, now): (Sort, Timestamp),
 ) -> Result<Option<&'static Sql>, DbError> {
     let Some((way, rests_on)) = narrowest(filter, sort, now) else { return Ok(None) };
-    if let Some((column, values)) = rests_on
-        && walk::is_shorter(db, column, &values).await?
+    if let Some((column, wanted, values)) = rests_on
+        && walk::is_shorter(db, column, wanted, &values).await?
     {
         return Ok(None);
     }

@@ -50,8 +50,8 @@ macro_rules! stride {
 }
 
 /// Where the stride from `$1` and `$2` on ends, unless the list does before; in
-/// the channel `$3`, where it is one of a channel. Only who found too little
-/// asks.
+/// the one channel of `$3`, where it is one of a channel. Only who found too
+/// little asks.
 macro_rules! end {
     ($name:expr, $filter:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
         Sql::new(
@@ -85,7 +85,7 @@ const ENDS: Orders = orders!(end, "tasks.stride", "");
 /// The newest tasks of a channel stand in its index in the order of the list.
 const NEWEST_OF_CHANNEL: &Sql = &stride!(
     "tasks.list_newest_of_channel",
-    " AND t.channel_id = $7",
+    " AND t.channel_id = ($7::uuid[])[1]",
     "t.created_at",
     "timestamptz",
     "DESC",
@@ -93,27 +93,35 @@ const NEWEST_OF_CHANNEL: &Sql = &stride!(
 );
 const END_OF_CHANNEL: &Sql = &end!(
     "tasks.stride_newest_of_channel",
-    " AND t.channel_id = $3",
+    " AND t.channel_id = ($3::uuid[])[1]",
     "t.created_at",
     "timestamptz",
     "DESC",
     "<"
 );
 
-/// How much of the table has the value, by what the planner knows of it (of
-/// several the rarest, for all must be there), and how large the table is. A
-/// value that the planner has not noticed is rare.
+/// How much of the table has the values, by what the planner knows of them,
+/// and how large the table is. Where all must be there, it is the share of the
+/// rarest, and a value that the planner has not noticed is rare; where any will
+/// do, it is the sum, and such a value has the share of those not noticed.
 const SHARE: Sql = Sql::new(
     "tasks.share",
     "SELECT c.reltuples::float8, coalesce((
-         SELECT min(coalesce(known.share, 0)) FROM unnest($2::text[]) AS asked (value)
-         LEFT JOIN (
-             SELECT k.value, k.share FROM pg_stats s
-             CROSS JOIN LATERAL unnest(
-                 coalesce(s.most_common_elems, s.most_common_vals)::text::text[],
-                 coalesce(s.most_common_elem_freqs, s.most_common_freqs)) AS k (value, share)
-             WHERE s.schemaname = c.relnamespace::regnamespace::text AND s.tablename = c.relname
-               AND s.attname = $1) known ON known.value = asked.value), 0)::float8
+         SELECT CASE WHEN $3 THEN sum(coalesce(k.share, s.rest))
+                     ELSE min(coalesce(k.share, 0)) END
+         FROM (
+             SELECT known.*, (1 - null_frac - coalesce((SELECT sum(f) FROM unnest(shares) f), 0))
+                 / greatest(CASE WHEN n_distinct < 0 THEN -n_distinct * c.reltuples
+                                 ELSE n_distinct END - coalesce(cardinality(shares), 0), 1) AS rest
+             FROM (
+                 SELECT coalesce(most_common_elems, most_common_vals)::text::text[] AS common,
+                        coalesce(most_common_elem_freqs, most_common_freqs) AS shares,
+                        null_frac, n_distinct
+                 FROM pg_stats WHERE schemaname = c.relnamespace::regnamespace::text
+                     AND tablename = c.relname AND attname = $1) known) s
+         CROSS JOIN (SELECT DISTINCT unnest($2::text[])) AS asked (value)
+         LEFT JOIN LATERAL unnest(s.common, s.shares) AS k (value, share)
+             ON k.value = asked.value), 0)::float8
      FROM pg_class c WHERE c.oid = to_regclass('tasks')",
 );
 
@@ -123,15 +131,23 @@ pub(super) fn all() -> Vec<&'static Sql> {
     ALL.into_iter().chain(ENDS).flatten().chain(rest).collect()
 }
 
+/// Which of several values a task is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    Any,
+}
+
 /// Whether walking finds a page sooner than sorting all that has the values.
 /// Of n tasks of which a share s fits, a page of p is found after p / s looks,
 /// and there are s * n to be sorted.
 pub(super) async fn is_shorter(
     db: &mut impl Queries,
     column: &str,
+    wanted: Wanted,
     values: &[String],
 ) -> Result<bool, DbError> {
-    let row = db.row(&SHARE, &[&column, &values]).await?;
+    let row = db.row(&SHARE, &[&column, &values, &(wanted == Wanted::Any)]).await?;
     let (rows, share) = row.map_or((0.0, 0.0), |row| (row.get::<_, f64>(0), row.get::<_, f64>(1)));
     Ok(share * share * rows > f64::from(page::LIMIT_MAX))
 }
@@ -143,9 +159,14 @@ pub(super) struct Walk {
     is_of_channel: bool,
 }
 
+/// Whether a list is that of the newest tasks of one channel.
+pub(super) fn is_newest_of_channel(filter: &TaskFilter, sort: Sort) -> bool {
+    sort == Sort::default() && filter.channel_id.as_ref().is_some_and(|all| all.len() == 1)
+}
+
 /// The way along the order of a list.
 pub(super) fn walk(filter: &TaskFilter, sort: Sort) -> Walk {
-    if filter.channel_id.is_some() && sort == Sort::default() {
+    if is_newest_of_channel(filter, sort) {
         return Walk { stride: NEWEST_OF_CHANNEL, end: END_OF_CHANNEL, is_of_channel: true };
     }
     let [stride, end] =
@@ -202,18 +223,23 @@ mod tests {
             FROM generate_series(1, 4000) AS n";
         client.batch_execute(made).await.expect("made");
         let mut db = database.db().read();
-        let mut asked = async |column: &str, values: &[&str]| {
+        let mut asked = async |column: &str, wanted: Wanted, values: &[&str]| {
             let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
-            is_shorter(&mut db, column, &values).await.expect("asked")
+            is_shorter(&mut db, column, wanted, &values).await.expect("asked")
         };
 
-        assert!(!asked("tags", &["many"]).await);
+        assert!(!asked("tags", Wanted::All, &["many"]).await);
         client.batch_execute("ANALYZE tasks").await.expect("told");
-        assert!(asked("tags", &["many"]).await);
-        assert!(asked("blocked", &["t"]).await);
+        assert!(asked("tags", Wanted::All, &["many"]).await);
+        assert!(asked("blocked", Wanted::Any, &["t"]).await);
+        let made_by = "SELECT created_by::text FROM tasks LIMIT 100";
+        let people = client.query(made_by, &[]).await.expect("told");
+        let people: Vec<String> = people.iter().map(|row| row.get(0)).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        assert!(!asked("created_by", Wanted::Any, &people).await);
         for rare in [&["some"][..], &["one"], &["nowhere"], &["many", "some"], &["many", "nowhere"]]
         {
-            assert!(!asked("tags", rare).await, "{rare:?}");
+            assert!(!asked("tags", Wanted::All, rare).await, "{rare:?}");
         }
     }
 }

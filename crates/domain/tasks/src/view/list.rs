@@ -45,14 +45,14 @@ pub struct ListTasks {
     /// Due before this moment; a date likewise, so that day is not in it.
     #[param(schema_with = moment)]
     pub due_to: Option<String>,
-    /// In this channel.
-    pub channel_id: Option<Uuid>,
-    /// In this category.
-    pub category_id: Option<Uuid>,
+    /// In any of these channels.
+    pub channel_id: Option<Vec<Uuid>>,
+    /// In any of these categories.
+    pub category_id: Option<Vec<Uuid>>,
     /// With all of these tags.
     pub tags: Option<Vec<String>>,
-    /// Made by this person.
-    pub created_by: Option<Uuid>,
+    /// Made by any of them.
+    pub created_by: Option<Vec<Uuid>>,
     /// Due in the past and still open, or not.
     pub overdue: Option<bool>,
     /// Waiting for another task, or not.
@@ -78,6 +78,11 @@ pub struct ListTasks {
     pub cursor: Option<String>,
 }
 
+/// The ids that a filter names, as those of what they are of.
+fn all<Id>(named: Option<&Vec<Uuid>>, id: fn(Uuid) -> Id) -> Option<Vec<Id>> {
+    named.map(|named| named.iter().copied().map(id).collect())
+}
+
 impl ListTasks {
     /// The filter that the query describes, of a caller who lives in `zone`.
     ///
@@ -89,9 +94,8 @@ impl ListTasks {
             let wrong = || Fault::at_parameter(name, "field.format", "is no date or date-time");
             due::bound(text, zone).map(Some).ok_or_else(wrong)
         };
-        let ids = |ids: &Vec<Uuid>| ids.iter().copied().map(UserId).collect();
         Ok(TaskFilter {
-            assigned_to: self.assigned_to.as_ref().map(ids),
+            assigned_to: all(self.assigned_to.as_ref(), UserId),
             status: self
                 .status
                 .as_ref()
@@ -102,10 +106,10 @@ impl ListTasks {
                 .map(|all| all.iter().map(|priority| Priority::from(*priority)).collect()),
             due_from: moment("dueFrom", &self.due_from)?,
             due_to: moment("dueTo", &self.due_to)?,
-            channel_id: self.channel_id.map(ChannelId),
-            category_id: self.category_id.map(CategoryId),
+            channel_id: all(self.channel_id.as_ref(), ChannelId),
+            category_id: all(self.category_id.as_ref(), CategoryId),
             tags: self.tags.clone(),
-            created_by: self.created_by.map(UserId),
+            created_by: all(self.created_by.as_ref(), UserId),
             overdue: self.overdue,
             blocked: self.blocked,
             updated_since: moment("updatedSince", &self.updated_since)?,

@@ -71,7 +71,7 @@ async fn a_search_finds_words_parts_and_beginnings_and_ranks_titles_first() {
     }
     let by_title = found("boards", Sort::parse("title").expect("an order")).await;
     assert_eq!(by_title, ["Call the shop", "Order boards", "Skateboards"]);
-    let foreign = TaskFilter { created_by: Some(bob.user_id), ..search("boards") };
+    let foreign = TaskFilter { created_by: Some(vec![bob.user_id]), ..search("boards") };
     assert_eq!(titles(&company, &ann, &foreign, best).await.expect("a list"), [""; 0]);
     let refused = titles(&company, &ann, &search(&"a ".repeat(17)), best).await;
     assert_eq!(refused.expect_err("too many").errors()[0].code, "search.too_many_terms");
@@ -170,7 +170,7 @@ async fn what_stands_far_down_an_order_is_found_on_the_first_page() {
     let downwards: Vec<String> = expected.iter().rev().cloned().collect();
     assert_eq!(found(&filter, "-title").await, downwards);
     assert_eq!(found(&filter, "createdAt").await, downwards);
-    let of_channel = TaskFilter { channel_id: Some(channel), ..filter };
+    let of_channel = TaskFilter { channel_id: Some(vec![channel]), ..filter };
     assert_eq!(found(&of_channel, "-createdAt").await, ["00001", "24000"]);
     company.end().await;
 }
@@ -195,7 +195,7 @@ async fn a_list_is_the_same_whether_its_filter_is_sorted_or_its_order_walked() {
         tagged(&["common"]),
         tagged(&["rare"]),
         tagged(&["common", "rare"]),
-        TaskFilter { channel_id: Some(channel), ..TaskFilter::default() },
+        TaskFilter { channel_id: Some(vec![channel]), ..TaskFilter::default() },
     ];
     let pages = async || {
         let mut pages = Vec::new();

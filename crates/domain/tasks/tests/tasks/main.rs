@@ -209,6 +209,7 @@ async fn pages_neither_skip_nor_repeat_while_tasks_are_added() {
 async fn all_filters_hold_at_once() {
     let company = Company::new().await;
     let ann = company.person("ann", Role::Staff, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
     let ctx = company.stage.as_actor(&ann);
     let due = sayso_tasks::due::parse("2026-01-01", "UTC");
     let wanted = Draft {
@@ -231,7 +232,7 @@ async fn all_filters_hold_at_once() {
         status: Some(vec![Status::Todo, Status::Done]),
         priority: Some(vec![Priority::High]),
         tags: Some(vec!["b".into(), "a".into()]),
-        created_by: Some(ann.user_id),
+        created_by: Some(vec![bob.user_id, ann.user_id]),
         overdue: Some(true),
         blocked: Some(false),
         ..TaskFilter::default()
@@ -264,12 +265,15 @@ async fn whichever_filter_leads_every_order_holds_the_same_tasks_page_by_page() 
         company.create(&bob, titled("hidden")).await.expect("made");
     }
     let (from, to) = (ctx.now(), ctx.now() + Duration::from_secs(3 * 86_400));
+    let empty = company.channel(&ann, ChannelKind::Public, &[]).await;
     let leads = [
         TaskFilter::default(),
         TaskFilter { assigned_to: Some(vec![ann.user_id]), ..TaskFilter::default() },
-        TaskFilter { created_by: Some(ann.user_id), ..TaskFilter::default() },
+        TaskFilter { created_by: Some(vec![ann.user_id]), ..TaskFilter::default() },
         TaskFilter { tags: Some(vec!["a".into()]), ..TaskFilter::default() },
-        TaskFilter { channel_id: Some(channel), ..TaskFilter::default() },
+        TaskFilter { channel_id: Some(vec![channel]), ..TaskFilter::default() },
+        TaskFilter { channel_id: Some(vec![empty, channel]), ..TaskFilter::default() },
+        TaskFilter { created_by: Some(vec![bob.user_id, ann.user_id]), ..TaskFilter::default() },
         TaskFilter { updated_since: Some(from), ..TaskFilter::default() },
         TaskFilter { due_from: Some(from), due_to: Some(to), ..TaskFilter::default() },
     ];

@@ -167,9 +167,11 @@ fn fits(filter: &TaskFilter, task: &Task, now: Timestamp) -> bool {
         && holds(filter.priority.as_ref(), |any| any.contains(&task.priority))
         && holds(filter.due_from.as_ref(), |from| due.is_some_and(|at| at >= *from))
         && holds(filter.due_to.as_ref(), |to| due.is_some_and(|at| at < *to))
-        && holds(filter.channel_id.as_ref(), |id| task.channel_id == Some(*id))
+        && holds(filter.channel_id.as_ref(), |any| {
+            task.channel_id.is_some_and(|id| any.contains(&id))
+        })
         && holds(filter.tags.as_ref(), |all| all.iter().all(|tag| task.tags.contains(tag)))
-        && holds(filter.created_by.as_ref(), |id| task.created_by == *id)
+        && holds(filter.created_by.as_ref(), |any| any.contains(&task.created_by))
         && holds(filter.overdue.as_ref(), |wanted| is_overdue == *wanted)
         && holds(filter.blocked.as_ref(), |wanted| task.blocked == *wanted)
         && holds(filter.updated_since.as_ref(), |since| task.updated_at >= *since)
@@ -203,9 +205,9 @@ struct Asked {
     status: Option<Vec<usize>>,
     priority: Option<Vec<usize>>,
     due: (Option<i64>, Option<i64>),
-    channel: Option<usize>,
+    channels: Option<Vec<usize>>,
     tags: Option<Vec<usize>>,
-    created_by: Option<usize>,
+    created_by: Option<Vec<usize>>,
     overdue: Option<bool>,
     blocked: Option<bool>,
     updated_since: Option<i64>,
@@ -226,13 +228,16 @@ impl Asked {
                 .map(|all| all.iter().map(|at| Priority::ALL[*at]).collect()),
             due_from: self.due.0.map(at),
             due_to: self.due.1.map(at),
-            channel_id: self.channel.map(|place| world.channels[place]),
+            channel_id: self
+                .channels
+                .as_ref()
+                .map(|all| all.iter().map(|place| world.channels[*place]).collect()),
             category_id: None,
             tags: self
                 .tags
                 .as_ref()
                 .map(|all| all.iter().map(|place| TAGS[*place].to_owned()).collect()),
-            created_by: self.created_by.as_ref().map(person),
+            created_by: self.created_by.as_ref().map(each),
             overdue: self.overdue,
             blocked: self.blocked,
             updated_since: self.updated_since.map(at),
@@ -259,10 +264,10 @@ fn asked() -> impl Strategy<Value = Asked> {
     ]);
     let sort = (key, any::<bool>()).prop_map(|(key, descending)| Sort { key, descending });
     let some = |bound: usize| prop::collection::vec(0..bound, 1..3);
-    let people = (0..3_usize, seldom(some(3)), seldom(0..3_usize));
+    let people = (0..3_usize, seldom(some(3)), seldom(some(3)));
     let states = (seldom(some(5)), seldom(some(4)), seldom(any::<bool>()), seldom(any::<bool>()));
     let times = (seldom(-12..12_i64), seldom(-12..12_i64), seldom(-20..20_i64));
-    let rest = (sort, 1..40_u32, seldom(0..2_usize), seldom(some(3)));
+    let rest = (sort, 1..40_u32, seldom(some(2)), seldom(some(3)));
     (people, states, times, rest).prop_map(|(people, states, times, rest)| Asked {
         reader: people.0,
         sort: rest.0,
@@ -271,7 +276,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         status: states.0,
         priority: states.1,
         due: (times.0, times.1),
-        channel: rest.2,
+        channels: rest.2,
         tags: rest.3,
         created_by: people.2,
         overdue: states.2,

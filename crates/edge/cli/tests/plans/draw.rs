@@ -89,6 +89,11 @@ async fn pool(client: &Client, query: &str) -> Rows {
     rows.take(POOL_MAX).collect()
 }
 
+/// An item of an array, as PostgreSQL reads it.
+fn quoted(item: &str) -> String {
+    format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// The parameters of one call. Words of one pool are of one row of it.
 struct Draw<'a> {
     pools: &'a Pools,
@@ -108,6 +113,10 @@ impl Draw<'_> {
         let of = way.split('.').next().unwrap_or(way).to_owned();
         if chance != "100" && !*self.given.entry(of).or_insert(hit) {
             return None;
+        }
+        // `{word}`: it alone, of the row that the call is of.
+        if let Some(inner) = way.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            return self.plain(inner).map(|item| format!("{{{}}}", quoted(&item)));
         }
         // `[word]`: up to five, `[word*9]`: nine.
         match way.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -138,8 +147,7 @@ impl Draw<'_> {
 
     fn item(&mut self, word: &str) -> String {
         self.places.clear();
-        let item = self.plain(word).unwrap_or_default();
-        format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\""))
+        quoted(&self.plain(word).unwrap_or_default())
     }
 
     fn plain(&mut self, word: &str) -> Option<String> {
