@@ -88,6 +88,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (29, "0029_deleted_by"),
     (30, "0030_purge_keys"),
     (31, "0031_cache_results"),
+    (32, "0032_outbox_trace"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words
