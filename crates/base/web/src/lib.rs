@@ -45,6 +45,7 @@ pub mod path;
 mod position;
 pub mod problem;
 mod query;
+mod redacted;
 pub mod reply;
 pub mod request_id;
 pub mod schema;
