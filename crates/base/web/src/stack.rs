@@ -34,18 +34,21 @@ use sayso_access::{Ctx, Origin, Via};
 use sayso_db::Cost;
 use sayso_kernel::fault::{INTERNAL, NOT_FOUND, Place};
 use sayso_kernel::{Clock, Fault, Random};
+use sayso_telemetry::trace::Span;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
+use crate::access_log::{self, Line};
 use crate::body::{self, BodyMax};
 use crate::codes::{BAD_HEADER, FOREIGN_ORIGIN, METHOD_NOT_ALLOWED, TIMEOUT, field};
 use crate::cors::Cors;
 use crate::forwarded::Proxies;
+use crate::identity::CalledBy;
 use crate::position::MinPosition;
 use crate::problem::{self, Pending, Problem};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::Connection;
-use crate::{access_log, etag};
+use crate::{etag, spans};
 
 /// What the node had applied of the log before it read.
 pub const SAYSO_POSITION: HeaderName = HeaderName::from_static("sayso-position");
@@ -158,6 +161,7 @@ fn may_be_compressed(_: StatusCode, _: Version, headers: &HeaderMap, more: &Exte
 struct Seen {
     started: Instant,
     id: RequestId,
+    caller: CalledBy,
     method: Method,
     route: Option<MatchedPath>,
     origin: Option<HeaderValue>,
@@ -177,9 +181,16 @@ async fn around(State(stack): State<Arc<Stack>>, mut request: Request, next: Nex
     let extensions = request.extensions_mut();
     extensions.insert(ctx);
     extensions.insert(seen.id.clone());
+    extensions.insert(seen.caller.clone());
     extensions.insert(BodyMax(stack.body_max));
-    let (response, cost) = sayso_db::counted(stack.run(request, next, &seen)).await;
-    stack.finish(response, seen, cost)
+    let span = match seen.is_held_open {
+        // A transport lives as long as its socket, whose events are traced.
+        true => Span::none(),
+        false => spans::server(&request, &seen.id),
+    };
+    let handled = sayso_db::counted(stack.run(request, next, &seen));
+    let (response, cost) = span.scope(handled).await;
+    stack.finish(response, seen, cost, &span)
 }
 
 impl Stack {
@@ -204,6 +215,7 @@ impl Stack {
         Seen {
             started: Instant::now(),
             id: RequestId::of(request.headers(), ctx),
+            caller: CalledBy::default(),
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             origin: request.headers().get(ORIGIN).cloned(),
@@ -266,7 +278,7 @@ impl Stack {
         }
     }
 
-    fn finish(&self, response: Response, seen: Seen, cost: Cost) -> Response {
+    fn finish(&self, response: Response, seen: Seen, cost: Cost, span: &Span) -> Response {
         let route = seen.route.as_ref().map_or("none", MatchedPath::as_str);
         let mut response = told(response, &seen, route);
         if !seen.held_tags.is_empty() {
@@ -286,7 +298,17 @@ impl Stack {
         }
         self.cors.mark(seen.origin.as_ref(), headers);
         let took = seen.started.elapsed();
-        access_log::write(&seen.method, route, response.status(), took, cost, &seen.id);
+        spans::answered(span, response.status(), &seen.caller);
+        access_log::write(&Line {
+            id: &seen.id,
+            method: &seen.method,
+            route,
+            status: response.status(),
+            took,
+            cost,
+            caller: &seen.caller,
+            trace_id: span.trace_id(),
+        });
         response
     }
 }
