@@ -121,6 +121,8 @@ async fn one_write_is_one_trace_from_the_request_of_a_caller_to_the_sockets() {
     assert_eq!(dispatch.attributes["sayso.sockets"], "1");
     assert!(trace.0.iter().all(|span| !span.is_error), "{:?}", trace.0);
 
+    let probes = collector.spans().into_iter().filter(|span| span.name.contains("/health/"));
+    assert_eq!(probes.count(), 0, "who asks whether it lives is not traced");
     let headers = collector.headers();
     assert!(headers.iter().all(|sent| sent["authorization"] == SECRET), "{headers:?}");
     assert_discreet(&collector, &company);

@@ -13,8 +13,9 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The span of a request. A caller that traces is joined, and believed nothing
 /// else: whether there is a span at all, it does not decide.
-pub(crate) fn server(request: &Request, id: &RequestId) -> Span {
-    if !sayso_telemetry::trace::is_on() {
+pub(crate) fn server(request: &Request, id: &RequestId, untraced: &[String]) -> Span {
+    let is_untraced = || untraced.iter().any(|start| request.uri().path().starts_with(start));
+    if !sayso_telemetry::trace::is_on() || is_untraced() {
         return Span::none();
     }
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);

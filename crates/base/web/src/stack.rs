@@ -72,6 +72,9 @@ pub struct Settings {
     /// no time limit, no compression. Pages of foreign origins get no further
     /// than here.
     pub held_open: Vec<String>,
+    /// Beginnings of paths whose requests are not traced: probes, which come
+    /// every second and say nothing.
+    pub untraced: Vec<String>,
     /// The proxies that are believed when they say where a request comes from.
     pub proxies: Proxies,
 }
@@ -83,6 +86,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             held_open: Vec::new(),
+            untraced: Vec::new(),
             proxies: Proxies::default(),
         }
     }
@@ -107,6 +111,7 @@ struct Stack {
     body_max: usize,
     request_timeout: Duration,
     held_open: Vec<String>,
+    untraced: Vec<String>,
     proxies: Proxies,
     cors: Cors,
     sources: Sources,
@@ -119,6 +124,7 @@ pub fn wrap(router: Router, settings: &Settings, sources: Sources) -> Router {
         body_max: settings.body_max,
         request_timeout: settings.request_timeout,
         held_open: settings.held_open.clone(),
+        untraced: settings.untraced.clone(),
         proxies: settings.proxies.clone(),
         cors: Cors::new(&settings.allowed_origins),
         sources,
@@ -183,10 +189,10 @@ async fn around(State(stack): State<Arc<Stack>>, mut request: Request, next: Nex
     extensions.insert(seen.id.clone());
     extensions.insert(seen.caller.clone());
     extensions.insert(BodyMax(stack.body_max));
+    // A transport lives as long as its socket, whose events are traced.
     let span = match seen.is_held_open {
-        // A transport lives as long as its socket, whose events are traced.
         true => Span::none(),
-        false => spans::server(&request, &seen.id),
+        false => spans::server(&request, &seen.id, &stack.untraced),
     };
     let handled = sayso_db::counted(stack.run(request, next, &seen));
     let (response, cost) = span.scope(handled).await;

@@ -62,11 +62,12 @@ mod tests {
     #[test]
     fn what_is_read_is_told_at_its_beginning_and_once_a_mebibyte() {
         let mut counts = Vec::new();
-        let mut told = Told::new(io::repeat(0).take(3 * MIB), |count| counts.push(count));
         let mut buffer = vec![0; 256 << 10];
 
-        while told.read(&mut buffer).expect("zeros can be read") > 0 {}
-        drop(told);
+        {
+            let mut told = Told::new(io::repeat(0).take(3 * MIB), |count| counts.push(count));
+            while told.read(&mut buffer).expect("zeros can be read") > 0 {}
+        }
 
         assert_eq!(counts, [256 << 10, MIB, 2 * MIB, 3 * MIB]);
     }
