@@ -1,7 +1,7 @@
 //! A backup is taken while people write, and becomes the company elsewhere.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -189,6 +189,35 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     let client = postgres.superuser().await;
     let count = client.query_one("SELECT count(*) FROM users", &[]).await.unwrap();
     assert_eq!(count.get::<_, i64>(0), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, file) = backed_up(&postgres).await;
+    company.server.stop().await;
+    let restore = ["restore", "--force", text(&file)];
+
+    let (status, _, quiet) = company.server.ran(&restore, "").await;
+    // `script` gives the command a terminal.
+    let line = format!("{} {}", Process::program().display(), restore.join(" "));
+    let shown = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("DATABASE_URL", postgres.app_url())
+        .env("SAYSO_DATABASE__OWNER_URL", postgres.owner_url())
+        .env("SAYSO_SECRETS__ROOT_KEY", "07".repeat(32))
+        .env("SAYSO_DATA_DIR", company.server.data_dir())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+
+    assert!(status.success(), "{quiet}");
+    assert!(!quiet.contains("MiB") && !quiet.contains("rows\r"), "{quiet}");
+    let told = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.status.success(), "{told}");
+    for part in ["read: 0 MiB\r", "laid in: 0 MiB\r", "users: 4 rows\r", "restored "] {
+        assert!(told.contains(part), "{part:?} is missing in\n{told}");
+    }
 }
 
 /// What anybody has who has no Sayso: tar, cat, pg_restore.

@@ -37,6 +37,8 @@ mod secrets;
 mod settings;
 mod tail;
 mod team;
+mod telling;
+mod traces;
 mod truth;
 mod tutorial;
 mod wire;

@@ -26,6 +26,7 @@ mod root_key;
 mod secrets;
 mod section;
 mod settings;
+mod traces;
 mod trash;
 mod value;
 
@@ -48,5 +49,6 @@ pub use root_key::{RootKeyError, root_key_of};
 pub use secrets::Secrets;
 pub use section::SettingDoc;
 pub use settings::{Settings, reference};
+pub use traces::{Ratio, Traces};
 pub use trash::Trash;
 pub use value::Kind;

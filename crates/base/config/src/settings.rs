@@ -9,7 +9,7 @@ use crate::section::{SettingDoc, variable};
 use crate::value::Kind;
 use crate::{
     Auth, Backup, Cache, Database, Deployment, Events, Http, Limits, Log, ManagedPostgres,
-    Realtime, Redis, Secrets, Trash,
+    Realtime, Redis, Secrets, Traces, Trash,
 };
 
 /// All settings of a Sayso.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub events: Events,
     /// Logs.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
     /// Rate limits.
     pub limits: Limits,
     /// The trash.
@@ -105,6 +107,7 @@ impl Settings {
             realtime: Realtime::default(),
             events: Events::default(),
             log: Log::default(),
+            traces: Traces::default(),
             limits: Limits::default(),
             trash: Trash::default(),
             backup: Backup::default(),
@@ -123,6 +126,7 @@ impl Settings {
         self.realtime = Realtime::take(layers);
         self.events = Events::take(layers);
         self.log = Log::take(layers);
+        self.traces = Traces::take(layers);
         self.limits = Limits::take(layers);
         self.trash = Trash::take(layers);
         self.backup = Backup::take(layers);
@@ -160,6 +164,13 @@ impl Settings {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if self.redis.prefix.is_empty() || !is_plain(&self.redis.prefix) {
             refuse("redis.prefix", "must be letters and digits");
+        }
+        let traces = &self.traces;
+        if traces.endpoint.as_ref().is_some_and(|url| !has_scheme(url, &["http"])) {
+            refuse("traces.endpoint", "must start with http://; TLS is not built in");
+        }
+        if traces.has_bad_header() {
+            refuse("traces.headers", "each must be name=value, of visible ASCII");
         }
         if self.http.bad_origin().is_some() {
             refuse(
@@ -220,6 +231,7 @@ pub fn reference() -> Vec<SettingDoc> {
         Realtime::reference(),
         Events::reference(),
         Log::reference(),
+        Traces::reference(),
         Limits::reference(),
         Trash::reference(),
         Backup::reference(),

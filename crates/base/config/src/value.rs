@@ -26,6 +26,8 @@ pub enum Kind {
     Flag,
     /// A list of texts.
     List,
+    /// A number from 0 to 1.
+    Ratio,
 }
 
 /// A type that a setting can have.

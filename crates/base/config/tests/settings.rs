@@ -147,6 +147,37 @@ fn no_fault_and_no_debug_output_shows_a_secret() {
 }
 
 #[test]
+fn traces_go_to_a_collector_that_can_be_reached_with_headers_that_nobody_is_shown() {
+    let folder = Folder::new();
+    let headers = folder.file("headers", "authorization=Bearer hunter2-hunter2,x-org=acme\n");
+    let env = [
+        ("SAYSO_TRACES__ENDPOINT", "http://127.0.0.1:4318"),
+        ("SAYSO_TRACES__SAMPLE_RATIO", "0.25"),
+        ("SAYSO_TRACES__HEADERS_FILE", headers.to_str().expect("unicode")),
+    ];
+    let wrong = [
+        ("SAYSO_TRACES__ENDPOINT", "https://collector:4318"),
+        ("SAYSO_TRACES__SAMPLE_RATIO", "2"),
+        ("SAYSO_TRACES__HEADERS", "hunter2-hunter2"),
+    ];
+
+    let traces = load(None, &env, &[]).expect("valid").traces;
+    let told = faults(None, &wrong).join("\n");
+
+    assert_eq!(traces.headers.expose(), &["authorization=Bearer hunter2-hunter2", "x-org=acme"]);
+    assert!((traces.sample_ratio.get() - 0.25).abs() < f64::EPSILON);
+    assert!(!format!("{traces:?}").contains("hunter2"));
+    for part in [
+        "traces.endpoint: must start with http://; TLS is not built in",
+        "traces.sample_ratio: must be a number from 0 to 1, not \"2\"",
+        "traces.headers: each must be name=value, of visible ASCII",
+    ] {
+        assert!(told.contains(part), "{part}\nis missing in\n{told}");
+    }
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
 fn a_secret_can_stand_in_a_file_but_not_in_two_places_of_one_source() {
     let folder = Folder::new();
     let key = folder.file("key", &format!("{}\n", "ab".repeat(32)));
@@ -203,8 +234,8 @@ fn every_setting_of_the_reference_is_documented_and_can_be_set_to_its_default() 
     sections.dedup();
     assert_eq!(
         sections.join(" "),
-        "http database managed redis auth secrets realtime events log limits trash backup deployment \
-         cache"
+        "http database managed redis auth secrets realtime events log traces limits trash backup \
+         deployment cache"
     );
 }
 

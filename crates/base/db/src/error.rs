@@ -33,6 +33,18 @@ pub enum DbError {
 }
 
 impl DbError {
+    /// What it is, in a word that tells nothing of what was stored.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Constraint { .. } => "constraint",
+            Self::Conflict(_) => "conflict",
+            Self::Unavailable(_) => "unavailable",
+            Self::Disconnected(_) => "disconnected",
+            Self::Silent => "silent",
+            Self::Bug(_) => "bug",
+        }
+    }
+
     /// Whether the connection can no longer be used.
     pub(crate) fn is_of_the_connection(&self) -> bool {
         matches!(self, Self::Disconnected(_) | Self::Silent)

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use sayso_kernel::Fault;
+use sayso_telemetry::trace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, NoTls};
 
 use crate::crowd::{CROWDED_WAIT, Crowd};
-use crate::{DbError, cost};
+use crate::{DbError, cost, spans};
 
 /// How long an answer may take. The acquisition of a connection counts, but
 /// this much is left for the answer however long that took.
@@ -130,15 +131,23 @@ impl Lease {
 
     /// Commits.
     pub(crate) async fn commit(&self) -> Result<(), DbError> {
-        let limit = self.patience.saturating_sub(AFTER_COMMIT);
-        cost::trip();
-        within(limit, self.client().batch_execute("COMMIT")).await
+        self.run("COMMIT", self.patience.saturating_sub(AFTER_COMMIT)).await
     }
 
     /// Waits for the answer to something that takes no time.
-    pub(crate) async fn trifle(&self, sql: &str) -> Result<(), DbError> {
+    pub(crate) async fn trifle(&self, sql: &'static str) -> Result<(), DbError> {
+        self.run(sql, TRIFLE.min(self.patience)).await
+    }
+
+    /// Runs what is no statement of its own.
+    async fn run(&self, sql: &'static str, limit: Duration) -> Result<(), DbError> {
         cost::trip();
-        within(TRIFLE.min(self.patience), self.client().batch_execute(sql)).await
+        let started = Instant::now();
+        let outcome = within(limit, self.client().batch_execute(sql)).await;
+        if trace::is_recording() {
+            spans::statement(sql, started, None, outcome.as_ref().err());
+        }
+        outcome
     }
 
     /// Gives the connection back, fit for others.

@@ -36,6 +36,7 @@ mod once;
 mod outbox;
 mod outcome;
 mod reader;
+mod spans;
 mod sql;
 mod statement;
 mod told;

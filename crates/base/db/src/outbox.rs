@@ -2,6 +2,7 @@
 
 use sayso_access::Ctx;
 use sayso_kernel::{Code, Fault, Kind, Timestamp};
+use sayso_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
 use crate::{Fact, Sql};
@@ -22,17 +23,22 @@ pub(crate) const FACT_BYTES_MAX: usize = 160 * 1024;
 pub(crate) const INSERT: Sql = Sql::new(
     "outbox.insert",
     "INSERT INTO outbox (fact_id, type, version, at, actor_id, via, correlation_id,
-                         streams, data, change, effects, audit, caused_by, depth)
+                         streams, data, change, effects, audit, caused_by, depth, trace)
      SELECT f.fact_id, f.type, f.version, f.at, f.actor_id, $6, $7,
             string_to_array(f.streams, ','), f.data::json, f.change::json,
             f.effects::json, f.audit::json, f.caused_by,
-            CASE WHEN f.caused_by IS NULL THEN 0 ELSE 1 END
+            CASE WHEN f.caused_by IS NULL THEN 0 ELSE 1 END, $14
      FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::uuid[],
                  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[])
           AS f(fact_id, type, version, at, actor_id, streams, data, change, effects, audit,
                caused_by)
      RETURNING pg_current_xact_id()::text",
 );
+
+/// Where in a trace the facts are written, for whoever numbers them.
+pub(crate) fn trace() -> Option<String> {
+    TraceContext::current().map(|here| here.to_string())
+}
 
 /// The columns of one or many facts, ready to be parameters of [`INSERT`].
 #[derive(Debug, Default)]

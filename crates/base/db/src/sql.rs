@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use sayso_telemetry::trace;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::{DbError, cost};
+use crate::{DbError, cost, spans};
 
 /// Parameters of a statement.
 pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -69,6 +70,9 @@ impl Watch {
         cost::statement();
         metrics::histogram!("sayso_db_statement_seconds", "statement" => sql.name).record(took);
         let rows = outcome.as_ref().ok().map(Vec::len);
+        if trace::is_recording() {
+            spans::statement(sql.name, started, rows, outcome.as_ref().err());
+        }
         match rows {
             Some(rows) => {
                 let rows = u64::try_from(rows).unwrap_or(u64::MAX);

@@ -10,11 +10,11 @@ use sayso_kernel::Fault;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::outbox::Rows;
+use crate::outbox::{self, Rows};
 use crate::{Db, DbError, Fact, Sql, Told};
 
-/// Completes a statement for [`Db::write_statement`]: `$1` to `$12` are the
-/// fact's, the change's own parameters begin at `$13`. The change is a list of
+/// Completes a statement for [`Db::write_statement`]: `$1` to `$13` are the
+/// fact's, the change's own parameters begin at `$14`. The change is a list of
 /// common table expressions of which the last one is called `change`.
 #[macro_export]
 macro_rules! change_with_fact {
@@ -23,10 +23,10 @@ macro_rules! change_with_fact {
             $change,
             ", fact AS (
                 INSERT INTO outbox (fact_id, type, version, at, actor_id, via, correlation_id,
-                                    streams, data, change, effects, audit)
+                                    streams, data, change, effects, audit, trace)
                 SELECT $1::uuid, $2::text, $3::int, $4::timestamptz, $5::uuid, $6::text, $7::uuid,
                        string_to_array($8::text, ','), $9::text::json, $10::text::json,
-                       $11::text::json, $12::text::json
+                       $11::text::json, $12::text::json, $13::text
                 FROM change
             ) SELECT ",
             $answer,
@@ -55,7 +55,7 @@ impl Db {
         own: &[&(dyn ToSql + Sync)],
     ) -> Result<Result<Option<Row>, DbError>, Fault> {
         let rows = Rows::of(ctx, std::slice::from_ref(&fact))?;
-        let via = ctx.via.as_str();
+        let (via, trace) = (ctx.via.as_str(), outbox::trace());
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![
             &rows.ids[0],
             &rows.types[0],
@@ -69,6 +69,7 @@ impl Db {
             &rows.changes[0],
             &rows.effects[0],
             &rows.audits[0],
+            &trace,
         ];
         params.extend_from_slice(own);
         let mut attempt = 0;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sayso_access::Ctx;
 use sayso_kernel::{Fault, mutants};
+use sayso_telemetry::trace::Span;
 
 use crate::tx::{Again, Trace};
 use crate::{Db, DbError, Tx};
@@ -23,6 +24,7 @@ const OUTCOME_WITHIN: Duration = Duration::from_secs(2);
 /// The same for a COMMIT that was not answered in time: its caller has waited
 /// already.
 const OUTCOME_WITHIN_SILENCE: Duration = Duration::from_millis(250);
+
 impl Db {
     /// Runs `work` in a transaction: `Ok` commits, `Err` rolls back. The facts
     /// it emits commit with it.
@@ -36,7 +38,17 @@ impl Db {
     /// # Errors
     /// The fault of `work`; 503 when the database is away, or when the answer
     /// to COMMIT was lost and the outcome cannot be learnt.
-    pub async fn transaction<T, F>(&self, ctx: &Ctx, mut work: F) -> Result<T, Fault>
+    pub async fn transaction<T, F>(&self, ctx: &Ctx, work: F) -> Result<T, Fault>
+    where
+        F: AsyncFnMut(&mut Tx, &Ctx) -> Result<T, Fault>,
+    {
+        let span = Span::child("transaction");
+        let outcome = span.scope(self.attempts(ctx, work)).await;
+        span.outcome(&outcome);
+        outcome
+    }
+
+    async fn attempts<T, F>(&self, ctx: &Ctx, mut work: F) -> Result<T, Fault>
     where
         F: AsyncFnMut(&mut Tx, &Ctx) -> Result<T, Fault>,
     {

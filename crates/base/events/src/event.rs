@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use sayso_access::UserId;
 use sayso_db::Effect;
 use sayso_kernel::Timestamp;
+use sayso_telemetry::trace::TraceContext;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -37,6 +38,9 @@ pub struct Event {
     pub change: Option<Box<RawValue>>,
     /// What it does to who hears what.
     pub effects: Vec<Effect>,
+    /// Where in a trace it was numbered, if it is traced and comes from whoever
+    /// numbered it: the log does not keep that, and clients never see it.
+    pub trace: Option<TraceContext>,
 }
 
 /// An event's place on one stream.

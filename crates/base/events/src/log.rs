@@ -288,6 +288,7 @@ fn event(row: &Row) -> Event {
         data: row.get::<_, Json<Box<RawValue>>>(8).0,
         change: row.get::<_, Option<Json<Box<RawValue>>>>(9).map(|json| json.0),
         effects: effects.map(|json| json.0).unwrap_or_default(),
+        trace: None,
         streams: streams.into_iter().zip(seqs).map(|(name, seq)| Placed::new(name, seq)).collect(),
     }
 }

@@ -1,10 +1,11 @@
-//! Logs and metrics: how this process tells what it does.
+//! Logs, metrics and traces: how this process tells what it does.
 //!
-//! Everything else writes through `tracing` and `metrics`; here it is decided
-//! where that goes.
+//! Everything else writes through `tracing` and `metrics`, and makes its spans
+//! with [`trace`]; here it is decided where that goes.
 
 mod logs;
 mod metrics_text;
+pub mod trace;
 
 pub use logs::{LogError, LogFilter, init};
 pub use metrics_text::{MetricsText, UPKEEP_EVERY};

@@ -1,6 +1,7 @@
 //! What tests are made of: a database of one's own, a context whose time
 //! stands still, the sequencer and follower of a node, the real binary as a
-//! process, people who use it, the bad line between them, and a judge of the log.
+//! process, people who use it, the bad line between them, a collector of what
+//! it traces, and a judge of the log.
 //!
 //! ```ignore
 //! let database = TestDatabase::new().await;
@@ -18,6 +19,7 @@
 
 mod balancer;
 mod client;
+mod collector;
 mod ctx;
 mod database;
 mod folder;
@@ -35,6 +37,7 @@ mod until;
 
 pub use balancer::Balancer;
 pub use client::{Client, Reply, read};
+pub use collector::{CollectedSpan, Collector};
 pub use ctx::{TestCtx, root_key};
 pub use database::TestDatabase;
 pub use folder::TestFolder;

@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 
 use sayso_db::Cost;
 
+use crate::identity::CalledBy;
 use crate::request_id::RequestId;
 
 /// Histogram of the time a request took, in microseconds, by `method`,
@@ -17,30 +18,46 @@ pub const HTTP_REQUEST_MICROS: &str = "sayso_http_request_micros";
 /// From here on a request is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
-pub(crate) fn write(
-    method: &Method,
-    route: &str,
-    status: StatusCode,
-    took: Duration,
-    cost: Cost,
-    id: &RequestId,
-) {
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    let (method, status, request_id) = (name(method), status.as_u16(), &*id.0);
-    let Cost { statements, trips } = cost;
+/// The line, at a level. What is not known (nobody came with a token, nothing
+/// is traced) is left out. Nothing is put into words for a line that nobody
+/// reads.
+macro_rules! tell {
+    ($($level:ident)::+, $line:ident, $what:literal) => {
+        $($level)::+!(
+            request_id = &*$line.id.0,
+            method = name($line.method),
+            route = $line.route,
+            status = $line.status.as_u16(),
+            micros = u64::try_from($line.took.as_micros()).unwrap_or(u64::MAX),
+            statements = $line.cost.statements,
+            trips = $line.cost.trips,
+            actor = $line.caller.get().map(tracing::field::display),
+            trace_id = $line.trace_id,
+            $what
+        )
+    };
+}
+
+/// What is told of a request.
+pub(crate) struct Line<'a> {
+    pub(crate) id: &'a RequestId,
+    pub(crate) method: &'a Method,
+    pub(crate) route: &'a str,
+    pub(crate) status: StatusCode,
+    pub(crate) took: Duration,
+    pub(crate) cost: Cost,
+    pub(crate) caller: &'a CalledBy,
+    /// Under which it is found where traces are kept, if it is traced.
+    pub(crate) trace_id: Option<String>,
+}
+
+pub(crate) fn write(line: &Line<'_>) {
+    let Line { took, route, .. } = *line;
+    let (method, status) = (name(line.method), line.status.as_u16());
     if took >= SLOW {
-        tracing::info!(
-            request_id,
-            method,
-            route,
-            status,
-            micros,
-            statements,
-            trips,
-            "slow request"
-        );
+        tell!(tracing::info, line, "slow request");
     } else {
-        tracing::debug!(request_id, method, route, status, micros, statements, trips, "request");
+        tell!(tracing::debug, line, "request");
     }
     let labels =
         [("method", method.into()), ("route", route.to_owned().into()), ("status", label(status))];
@@ -52,7 +69,7 @@ fn label(status: u16) -> metrics::SharedString {
 }
 
 /// Names we know; a client may invent others, and each would be a series.
-fn name(method: &Method) -> &'static str {
+pub(crate) fn name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

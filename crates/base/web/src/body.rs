@@ -1,6 +1,6 @@
 //! The JSON body of a request, checked against the schema of its type.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, MatchedPath, Request};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
@@ -18,6 +18,7 @@ use crate::compiled::PerType;
 use crate::finding::Finding;
 use crate::key::BodyPrint;
 use crate::problem::Problem;
+use crate::request_id::RequestId;
 use crate::{json, schema};
 
 /// Bytes in a body at the most, where the stack does not say.
@@ -50,7 +51,8 @@ where
         if let Some(print) = parts.extensions.get::<BodyPrint>() {
             print.take(&bytes);
         }
-        Ok(Self(parse(&bytes)?))
+        let (value, findings) = json::read(&bytes)?;
+        Ok(Self(checked(value, findings, Some(&parts))?))
     }
 }
 
@@ -60,7 +62,7 @@ where
 /// 400 when it is not JSON, 422 with everything that is wrong.
 pub fn parse<T: DeserializeOwned + ToSchema + 'static>(bytes: &[u8]) -> Result<T, Fault> {
     let (value, findings) = json::read(bytes)?;
-    checked(value, findings)
+    checked(value, findings, None)
 }
 
 /// Reads a body from JSON that was parsed elsewhere (what comes over a
@@ -70,19 +72,35 @@ pub fn parse<T: DeserializeOwned + ToSchema + 'static>(bytes: &[u8]) -> Result<T
 /// 422 with everything that is wrong.
 pub fn parse_value<T: DeserializeOwned + ToSchema + 'static>(value: Value) -> Result<T, Fault> {
     let (value, findings) = json::look_through(value);
-    checked(value, findings)
+    checked(value, findings, None)
 }
 
-fn checked<T>(mut value: Value, mut findings: Vec<Finding>) -> Result<T, Fault>
+fn checked<T>(
+    mut value: Value,
+    mut findings: Vec<Finding>,
+    request: Option<&Parts>,
+) -> Result<T, Fault>
 where
     T: DeserializeOwned + ToSchema + 'static,
 {
     let checker = CHECKERS.of::<T>(|| Checker::of(&schema::of_body::<T>(), &T::name()));
     findings.extend(checker.check(&mut value));
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        log(request, &T::name(), &checker.redacted(&value, findings.is_empty()));
+    }
     if findings.is_empty() {
         return check::into_type(value).map_err(|finding| invalid(vec![*finding]));
     }
     Err(invalid(findings))
+}
+
+/// Writes what came, without what people wrote, for whoever asks for it
+/// (`sayso_web::body=debug`).
+fn log(request: Option<&Parts>, schema: &str, body: &Value) {
+    let extensions = request.map(|request| &request.extensions);
+    let request_id = extensions.and_then(|it| it.get::<RequestId>()).map(|id| &*id.0);
+    let route = extensions.and_then(|it| it.get::<MatchedPath>()).map(MatchedPath::as_str);
+    tracing::debug!(request_id, route, schema, %body, "body");
 }
 
 fn invalid(mut findings: Vec<Finding>) -> Fault {

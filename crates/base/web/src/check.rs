@@ -45,6 +45,11 @@ impl Checker {
         findings
     }
 
+    /// The value as the log may hold it.
+    pub(crate) fn redacted(&self, value: &Value, is_valid: bool) -> Value {
+        self.shapes.redacted(value, is_valid)
+    }
+
     fn collect(&self, error: &ValidationError<'_>, findings: &mut Vec<Finding>) {
         let here = error.instance_path().as_str();
         let mut push = |pointer: String, code, detail: String| {

@@ -5,9 +5,12 @@
 //! neither [`Caller`] nor [`Anonymous`] has no context and can call no
 //! service.
 
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use sayso_access::{Actor, Ctx, TOKEN_MISSING};
+use sayso_access::{Actor, Ctx, SessionId, TOKEN_MISSING, UserId};
 use sayso_kernel::{Code, Fault};
 
 use crate::problem::Problem;
@@ -21,6 +24,41 @@ pub enum Identity {
     Known(Actor),
     /// A token came and was refused, for this reason.
     Refused(&'static Code),
+}
+
+/// Who came with a token, as it is told in the log and in traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallerId {
+    /// A person, in a session.
+    Person(UserId),
+    /// A program, by its token.
+    Token(SessionId),
+}
+
+impl fmt::Display for CallerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(id) => write!(f, "user:{id}"),
+            Self::Token(id) => write!(f, "token:{id}"),
+        }
+    }
+}
+
+/// Where authentication says who came, for the stack around it, which tells it
+/// also of a request that was given up on. In the extensions of a request.
+#[derive(Clone, Debug, Default)]
+pub struct CalledBy(Arc<OnceLock<CallerId>>);
+
+impl CalledBy {
+    /// Says it. The first word counts.
+    pub fn say(&self, caller: CallerId) {
+        let _said_before = self.0.set(caller);
+    }
+
+    /// What was said.
+    pub(crate) fn get(&self) -> Option<CallerId> {
+        self.0.get().copied()
+    }
 }
 
 /// The context of a caller who is known. Others are answered 401.

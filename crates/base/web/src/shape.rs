@@ -20,13 +20,17 @@ pub(crate) struct Shapes {
 }
 
 #[derive(Debug, Default)]
-struct Shape {
+pub(crate) struct Shape {
     is_trimmed: bool,
     is_integer: bool,
+    /// Not even its size may be told.
+    pub(crate) is_secret: bool,
+    /// One of a few words, an id, a time or a number: nothing that people wrote.
+    pub(crate) is_plain: bool,
     entries_max: Option<usize>,
-    properties: HashMap<String, Shape>,
+    pub(crate) properties: HashMap<String, Shape>,
     /// Entries of an array, values of a map.
-    entries: Option<Box<Shape>>,
+    pub(crate) entries: Option<Box<Shape>>,
     /// Parts and alternatives.
     also: Vec<Shape>,
     component: Option<String>,
@@ -96,7 +100,13 @@ impl Shapes {
         here.iter().any(|shape| shape.properties.contains_key(name))
     }
 
-    fn with_others<'a>(&'a self, mut shapes: Vec<&'a Shape>) -> Vec<&'a Shape> {
+    /// The shape of the whole, with its parts and alternatives.
+    pub(crate) fn whole(&self) -> Vec<&Shape> {
+        self.with_others(vec![&self.root])
+    }
+
+    /// Shapes with all their parts and alternatives.
+    pub(crate) fn with_others<'a>(&'a self, mut shapes: Vec<&'a Shape>) -> Vec<&'a Shape> {
         let mut at = 0;
         while let Some(shape) = shapes.get(at).copied() {
             shapes.extend(self.others(shape));
@@ -116,6 +126,8 @@ impl Shape {
         Self {
             is_trimmed: schema.contains_key("maxLength") && !has(schema, "format", "password"),
             is_integer: has(schema, "type", "integer"),
+            is_secret: has(schema, "format", "password"),
+            is_plain: is_plain(schema),
             entries_max: schema.get("maxItems").and_then(Value::as_u64).and_then(fits),
             properties: properties.map(|(name, inner)| (name.clone(), Self::of(inner))).collect(),
             entries: entries.map(Box::new),
@@ -127,6 +139,14 @@ impl Shape {
     fn below(&self, segment: &str) -> Option<&Self> {
         self.properties.get(segment).or(self.entries.as_deref())
     }
+}
+
+fn is_plain(schema: &Map<String, Value>) -> bool {
+    let is_any = |key: &str, values: &[&str]| values.iter().any(|value| has(schema, key, value));
+    schema.contains_key("enum")
+        || schema.contains_key("const")
+        || is_any("type", &["boolean", "integer", "number"])
+        || is_any("format", &["uuid", "date", "date-time"])
 }
 
 /// Whether `key` is `value` or a list with it (`"type": ["integer", "null"]`).

@@ -34,18 +34,21 @@ use sayso_access::{Ctx, Origin, Via};
 use sayso_db::Cost;
 use sayso_kernel::fault::{INTERNAL, NOT_FOUND, Place};
 use sayso_kernel::{Clock, Fault, Random};
+use sayso_telemetry::trace::Span;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 
+use crate::access_log::{self, Line};
 use crate::body::{self, BodyMax};
 use crate::codes::{BAD_HEADER, FOREIGN_ORIGIN, METHOD_NOT_ALLOWED, TIMEOUT, field};
 use crate::cors::Cors;
 use crate::forwarded::Proxies;
+use crate::identity::CalledBy;
 use crate::position::MinPosition;
 use crate::problem::{self, Pending, Problem};
 use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::server::Connection;
-use crate::{access_log, etag};
+use crate::{etag, spans};
 
 /// What the node had applied of the log before it read.
 pub const SAYSO_POSITION: HeaderName = HeaderName::from_static("sayso-position");
@@ -69,6 +72,9 @@ pub struct Settings {
     /// no time limit, no compression. Pages of foreign origins get no further
     /// than here.
     pub held_open: Vec<String>,
+    /// Beginnings of paths whose requests are not traced: probes, which come
+    /// every second and say nothing.
+    pub untraced: Vec<String>,
     /// The proxies that are believed when they say where a request comes from.
     pub proxies: Proxies,
 }
@@ -80,6 +86,7 @@ impl Default for Settings {
             request_timeout: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             held_open: Vec::new(),
+            untraced: Vec::new(),
             proxies: Proxies::default(),
         }
     }
@@ -104,6 +111,7 @@ struct Stack {
     body_max: usize,
     request_timeout: Duration,
     held_open: Vec<String>,
+    untraced: Vec<String>,
     proxies: Proxies,
     cors: Cors,
     sources: Sources,
@@ -116,6 +124,7 @@ pub fn wrap(router: Router, settings: &Settings, sources: Sources) -> Router {
         body_max: settings.body_max,
         request_timeout: settings.request_timeout,
         held_open: settings.held_open.clone(),
+        untraced: settings.untraced.clone(),
         proxies: settings.proxies.clone(),
         cors: Cors::new(&settings.allowed_origins),
         sources,
@@ -158,6 +167,7 @@ fn may_be_compressed(_: StatusCode, _: Version, headers: &HeaderMap, more: &Exte
 struct Seen {
     started: Instant,
     id: RequestId,
+    caller: CalledBy,
     method: Method,
     route: Option<MatchedPath>,
     origin: Option<HeaderValue>,
@@ -177,9 +187,16 @@ async fn around(State(stack): State<Arc<Stack>>, mut request: Request, next: Nex
     let extensions = request.extensions_mut();
     extensions.insert(ctx);
     extensions.insert(seen.id.clone());
+    extensions.insert(seen.caller.clone());
     extensions.insert(BodyMax(stack.body_max));
-    let (response, cost) = sayso_db::counted(stack.run(request, next, &seen)).await;
-    stack.finish(response, seen, cost)
+    // A transport lives as long as its socket, whose events are traced.
+    let span = match seen.is_held_open {
+        true => Span::none(),
+        false => spans::server(&request, &seen.id, &stack.untraced),
+    };
+    let handled = sayso_db::counted(stack.run(request, next, &seen));
+    let (response, cost) = span.scope(handled).await;
+    stack.finish(response, seen, cost, &span)
 }
 
 impl Stack {
@@ -204,6 +221,7 @@ impl Stack {
         Seen {
             started: Instant::now(),
             id: RequestId::of(request.headers(), ctx),
+            caller: CalledBy::default(),
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             origin: request.headers().get(ORIGIN).cloned(),
@@ -266,7 +284,7 @@ impl Stack {
         }
     }
 
-    fn finish(&self, response: Response, seen: Seen, cost: Cost) -> Response {
+    fn finish(&self, response: Response, seen: Seen, cost: Cost, span: &Span) -> Response {
         let route = seen.route.as_ref().map_or("none", MatchedPath::as_str);
         let mut response = told(response, &seen, route);
         if !seen.held_tags.is_empty() {
@@ -286,7 +304,17 @@ impl Stack {
         }
         self.cors.mark(seen.origin.as_ref(), headers);
         let took = seen.started.elapsed();
-        access_log::write(&seen.method, route, response.status(), took, cost, &seen.id);
+        spans::answered(span, response.status(), &seen.caller);
+        access_log::write(&Line {
+            id: &seen.id,
+            method: &seen.method,
+            route,
+            status: response.status(),
+            took,
+            cost,
+            caller: &seen.caller,
+            trace_id: span.trace_id(),
+        });
         response
     }
 }

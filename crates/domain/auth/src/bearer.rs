@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use sayso_access::{Actor, Ctx, Via};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
-use sayso_web::{Identity, Problem};
+use sayso_web::{CalledBy, CallerId, Identity, Problem};
 
 use crate::error::{SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED};
 use crate::model::{SessionState, TokenState, Verified};
@@ -33,6 +33,11 @@ pub async fn identify<F: Future<Output = Response>>(
         Ok(found) => found,
         Err(fault) => return Problem(fault).into_response(),
     };
+    if let (Identity::Known(actor), Some(told)) =
+        (&identity, request.extensions().get::<CalledBy>())
+    {
+        told.say(reach.caller(actor));
+    }
     let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str());
     if let Err(fault) = reach.admit(request.method().as_str(), route) {
         return Problem(fault).into_response();
@@ -93,6 +98,14 @@ enum Reach {
 }
 
 impl Reach {
+    /// Who comes with such a token: a person, or a program that acts for one.
+    fn caller(&self, actor: &Actor) -> CallerId {
+        match self {
+            Self::All | Self::Door => CallerId::Person(actor.user_id),
+            Self::Scopes(_) => CallerId::Token(actor.session_id),
+        }
+    }
+
     fn admit(&self, method: &str, route: &str) -> Result<(), Fault> {
         match self {
             Self::Door if !route.starts_with("/api/auth/") => Err(Fault::new(&TOTP_REQUIRED)),

@@ -84,19 +84,19 @@ const SEND: Sql = Sql::new(
     change_with_fact!(
         "WITH standing AS (
              SELECT c.id FROM channels c
-             JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $15
-             WHERE c.id = $14 AND c.deleted_at IS NULL AND NOT c.archived
+             JOIN channel_members m ON m.channel_id = c.id AND m.user_id = $16
+             WHERE c.id = $15 AND c.deleted_at IS NULL AND NOT c.archived
              FOR SHARE
          ), named AS (
              SELECT m.user_id FROM channel_members m
              JOIN users u ON u.id = m.user_id AND u.active AND u.deleted_at IS NULL
-             WHERE m.channel_id = $14 AND m.user_id = ANY($20::uuid[])
+             WHERE m.channel_id = $15 AND m.user_id = ANY($21::uuid[])
              FOR SHARE OF m
          ), change AS (
              INSERT INTO messages (id, channel_id, sender_id, content, client_id, metadata,
                                    created_at, updated_at, mentions, mentions_channel)
-             SELECT $13, s.id, $15, $16, $17, $18, $19, $19, $20, $21 FROM standing s
-             WHERE cardinality($20::uuid[]) = (SELECT count(*) FROM named)
+             SELECT $14, s.id, $16, $17, $18, $19, $20, $20, $21, $22 FROM standing s
+             WHERE cardinality($21::uuid[]) = (SELECT count(*) FROM named)
              RETURNING id
          )",
         "id"

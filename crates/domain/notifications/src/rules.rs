@@ -277,6 +277,7 @@ mod tests {
             data: to_raw_value(&data).expect("JSON"),
             change: change.map(|change| to_raw_value(&change).expect("JSON")),
             effects: Vec::new(),
+            trace: None,
         }
     }
 

@@ -286,6 +286,7 @@ fn serve(
         request_timeout: Duration::from_millis(settings.http.request_timeout_ms),
         allowed_origins: settings.http.allowed_origins.clone(),
         held_open: vec!["/socket.io/".into()],
+        untraced: vec!["/health/".into(), "/metrics".into()],
         // Settings with an entry that is none were refused when they were read.
         proxies: Proxies::parse(&settings.http.trusted_proxies).unwrap_or_default(),
     };

@@ -1,6 +1,7 @@
 //! From the log to the sockets: one task, one event after the other.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use sayso_db::Effect;
 use sayso_events::{Event, Message, QUARANTINED};
@@ -9,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::limits::{DISPATCH_BURST, LOG_MAX};
 use crate::node::Node;
 use crate::protocol::Closing;
-use crate::whispers;
+use crate::{spans, whispers};
 
 /// The event with which typing ends.
 const SENT: &str = "message.sent";
@@ -48,6 +49,7 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
         // Whoever has said it no longer types it, whichever door it came by.
         whispers::stop_typing(node, sender, &placed.stream);
     }
+    let traced = event.trace.as_ref().map(|trace| (trace, Instant::now()));
     let candidates = node.board.candidates(event);
     metrics::counter!("sayso_realtime_offered_total").increment(candidates.len() as u64);
     for session in &candidates {
@@ -56,6 +58,9 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
             node.board.moved(session, &moved);
             node.presence.moved(session.actor.user_id);
         }
+    }
+    if let Some((trace, started)) = traced.filter(|_| !candidates.is_empty()) {
+        spans::dispatched(trace, event, candidates.len(), started);
     }
 }
 

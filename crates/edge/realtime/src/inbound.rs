@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use sayso_access::Ctx;
 use sayso_kernel::{Fault, Kind};
+use sayso_telemetry::trace;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -17,6 +18,7 @@ use crate::outbox::Packet;
 use crate::own::Own;
 use crate::protocol::{Answer, Closing, TOO_MANY, UNKNOWN_EVENT, encode};
 use crate::session::Session;
+use crate::spans;
 use crate::wire::AnswerLine;
 
 /// Works on one event of a client.
@@ -90,10 +92,16 @@ async fn work(session: Arc<Session>) {
             let (user, now) = (session.actor.user_id, ctx.now());
             session.node.presence.active(user, session.id, now);
         }
-        let outcome = match own {
-            Some(own) => own.answer(&session, data).await,
-            None => handle(&session, ctx, &name, data).await,
+        let is_known = own.is_some() || session.node.inbound.on.contains_key(name.as_str());
+        let span = spans::asked(&name, is_known, &ctx);
+        let outcome = async {
+            match own {
+                Some(own) => own.answer(&session, data).await,
+                None => handle(&session, ctx, &name, data).await,
+            }
         };
+        let outcome = span.scope(outcome).await;
+        span.outcome(&outcome);
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
         }
@@ -108,7 +116,7 @@ async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<
         return Err(Fault::new(&UNKNOWN_EVENT));
     };
     let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
-    match tokio::spawn(work).await {
+    match tokio::spawn(trace::with_current(work)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(late)) => {
             metrics::counter!("sayso_realtime_in_refused_total", "as" => "late").increment(1);

@@ -31,6 +31,7 @@ mod protocol;
 mod reader;
 mod replay;
 mod session;
+mod spans;
 mod transport;
 mod typing;
 mod watch;

@@ -281,6 +281,7 @@ mod tests {
             data,
             change: None,
             effects: Vec::new(),
+            trace: None,
         });
         // Half of them take it at once, half of them later.
         let mut stages: Vec<Stage> = (0..100).map(|n| Stage::with_room(n % 2)).collect();

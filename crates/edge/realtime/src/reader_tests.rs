@@ -126,6 +126,7 @@ fn event(position: i64, streams: Vec<Placed>, effects: Vec<Effect>) -> Event {
         data: RawValue::NULL.to_owned(),
         change: None,
         effects,
+        trace: None,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Config};
 use super::dump::{ended, feed, list, quiet};
 use super::script::{Piece, Pieces, run};
 use super::snapshot::{QUIET, connect, measure};
-use super::{BackupError, Contents, Programs};
+use super::{BackupError, Contents, Programs, Table};
 
 /// Pieces of the script that wait for the database: a few megabytes.
 const PIECES_MAX: usize = 32;
@@ -118,7 +118,8 @@ impl Restore {
     }
 
     /// Replaces what is there by `dump`, compares it with what was counted,
-    /// then runs `last` with its parameter, all in one transaction.
+    /// then runs `last` with its parameter, all in one transaction. Beside what
+    /// was counted stands who hears of each table that is as it was.
     ///
     /// # Errors
     /// When anything fails; then nothing has changed.
@@ -126,13 +127,13 @@ impl Restore {
         &self,
         programs: &Programs,
         dump: impl Read + Send + 'static,
-        contents: &Contents,
+        (contents, told): (&Contents, impl FnMut(&Table)),
         last: &[(&str, &(dyn ToSql + Sync))],
     ) -> Result<(), BackupError> {
         self.client.batch_execute("BEGIN").await?;
         let done = async {
             self.replace(programs, dump).await?;
-            self.compare(contents).await?;
+            self.compare(contents, told).await?;
             for (statement, parameter) in last {
                 self.client.execute(*statement, &[*parameter]).await?;
             }
@@ -167,7 +168,11 @@ impl Restore {
 
     /// Counts and hashes what was laid in. Another major version of PostgreSQL
     /// may hash otherwise; there the rows are counted.
-    async fn compare(&self, contents: &Contents) -> Result<(), BackupError> {
+    async fn compare(
+        &self,
+        contents: &Contents,
+        mut told: impl FnMut(&Table),
+    ) -> Result<(), BackupError> {
         for table in &contents.tables {
             let found = measure(&self.client, &table.name).await;
             let found = found.map_err(|error| match error {
@@ -179,6 +184,7 @@ impl Restore {
                 let (found, counted) = (Box::new(found), Box::new(table.clone()));
                 return Err(BackupError::Different { found, counted });
             }
+            told(table);
         }
         Ok(())
     }

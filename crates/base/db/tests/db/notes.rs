@@ -22,7 +22,7 @@ const INSERT: Sql = Sql::new("notes.insert", "INSERT INTO notes (id) VALUES ($1)
 const LOOKUP: Sql = Sql::new("notes.lookup", "SELECT count(*) FROM notes WHERE id = $1");
 const HOT: Sql = Sql::new(
     "notes.insert_hot",
-    change_with_fact!("WITH change AS (INSERT INTO notes (id) VALUES ($13) RETURNING id)", "id"),
+    change_with_fact!("WITH change AS (INSERT INTO notes (id) VALUES ($14) RETURNING id)", "id"),
 );
 /// Sleeps for a number of milliseconds.
 pub const SLEEP: Sql = Sql::new("test.sleep", "SELECT pg_sleep($1::float8 / 1000)");

@@ -4,6 +4,7 @@
 use sayso_access::UserId;
 use sayso_db::Effect;
 use sayso_kernel::Timestamp;
+use sayso_telemetry::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -23,6 +24,8 @@ struct Written<'a> {
     data: &'a RawValue,
     change: Option<&'a RawValue>,
     effects: &'a [Effect],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +41,9 @@ struct Read {
     data: Box<RawValue>,
     change: Option<Box<RawValue>>,
     effects: Vec<Effect>,
+    /// Nodes before there were traces say nothing of it.
+    #[serde(default)]
+    trace: Option<String>,
 }
 
 /// The event without its position, which is the entry's id.
@@ -54,6 +60,7 @@ pub(super) fn write(event: &Event) -> Vec<u8> {
         data: &event.data,
         change: event.change.as_deref(),
         effects: &event.effects,
+        trace: event.trace.as_ref().map(ToString::to_string),
     };
     serde_json::to_vec(&written).expect("an event is plain JSON")
 }
@@ -75,12 +82,15 @@ pub(super) fn read(position: i64, bytes: &[u8]) -> Option<Event> {
         data: read.data,
         change: read.change,
         effects: read.effects,
+        trace: read.trace.as_deref().and_then(TraceContext::parse),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).expect("it is JSON")
@@ -102,14 +112,29 @@ mod tests {
             data: raw(r#"{"b": 1.50, "a": null}"#),
             change: None,
             effects: vec![effect],
+            trace: TraceContext::parse(TRACE),
         };
 
         let read = read(7, &write(&event)).expect("it can be read");
 
         assert_eq!(read.effects, event.effects);
+        assert!(read.trace.is_some() && read.trace == event.trace);
         for (placed, was) in read.streams.iter().zip(&event.streams) {
             assert_eq!(read.encoded(placed).get(), event.encoded(was).get());
         }
         assert!(super::read(7, b"{}").is_none());
+    }
+
+    #[test]
+    fn an_event_of_a_node_that_knows_no_traces_is_read() {
+        let text = r#"{"id":"00000000-0000-0000-0000-000000000001","kind":"it.happened",
+            "version":1,"at":"2026-01-02T03:04:05Z","actor":null,"via":"http",
+            "correlation":"00000000-0000-0000-0000-000000000003","streams":[["company",1]],
+            "data":1,"change":null,"effects":[]}"#;
+
+        let read = read(7, text.as_bytes()).expect("it can be read");
+
+        assert_eq!(read.kind, "it.happened");
+        assert!(read.trace.is_none());
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sayso_access::UserId;
 use sayso_db::tokio_postgres::types::Json;
 use sayso_db::{DbError, Effect, Row, Sql};
 use sayso_kernel::Timestamp;
+use sayso_telemetry::trace::TraceContext;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -14,25 +16,15 @@ use super::SequencerLimits;
 use super::audit::{self, AuditKey};
 use super::floor::Snapshot;
 use super::leader::Leader;
+use super::spans;
 use crate::event::{Event, Placed};
-
-/// Keeps the partitions ahead of the head.
-/// One transaction, in which a lock that is not there at once is not waited for.
-pub(super) const PARTITIONS: &str = "SET LOCAL lock_timeout = '100ms';
-    SELECT log_ensure_partitions(position) FROM log_head";
-
-/// How long the oldest snapshot has been held, in seconds, by whom the serving
-/// role may see.
-pub(super) const OLDEST_SNAPSHOT: &str =
-    "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8
-     FROM pg_stat_activity WHERE backend_xmin IS NOT NULL";
 
 /// Committed rows above the floor, in id order, and who was running.
 pub(super) const SCAN: Sql = Sql::new(
     "sequencer.scan",
     "SELECT pg_snapshot_xmin(s.now)::text::bigint, pg_snapshot_xmax(s.now)::text::bigint,
             o.id, o.fact_id, o.type, o.version, o.at, o.actor_id, o.via, o.correlation_id,
-            o.streams, o.data, o.change, o.effects, o.audit::text
+            o.streams, o.data, o.change, o.effects, o.audit::text, o.trace
      FROM (SELECT pg_current_snapshot() AS now) s
      LEFT JOIN LATERAL (
          SELECT * FROM outbox WHERE id > $1 ORDER BY id LIMIT $2
@@ -122,6 +114,8 @@ pub(super) struct Waiting {
     /// or damaged.
     effects: Option<Vec<Effect>>,
     audit: Option<String>,
+    /// Where it was written; once it has its number, where that was given.
+    pub(super) trace: Option<TraceContext>,
 }
 
 /// The name under which a row with unreadable effects is put aside.
@@ -193,6 +187,7 @@ fn waiting(row: &Row) -> Option<Waiting> {
         change: row.get::<_, Option<Json<Box<RawValue>>>>(12).map(|json| json.0),
         effects: effects(row),
         audit: row.get(14),
+        trace: row.get::<_, Option<&str>>(15).and_then(TraceContext::parse),
     })
 }
 
@@ -205,10 +200,14 @@ fn effects(row: &Row) -> Option<Vec<Effect>> {
 pub(super) async fn sequence(
     leader: &Leader,
     key: &AuditKey,
-    rows: Vec<Waiting>,
+    mut rows: Vec<Waiting>,
 ) -> Result<Outcome, DbError> {
+    let started = Instant::now();
     match store(leader, key, &rows).await {
-        Ok(numbers) => Ok(Outcome::Done(publishable(leader, rows, numbers))),
+        Ok(numbers) => {
+            spans::go_on(&mut rows, &numbers.positions, started);
+            Ok(Outcome::Done(publishable(leader, rows, numbers)))
+        }
         Err(error @ (DbError::Bug(_) | DbError::Constraint { .. })) => {
             leader.client.batch_execute("ROLLBACK").await?;
             Ok(Outcome::Failed { rows, error })
@@ -397,6 +396,7 @@ fn publishable(leader: &Leader, rows: Vec<Waiting>, numbers: Numbers) -> Batch {
             data: row.data,
             change: row.change,
             effects: row.effects.unwrap_or_default(),
+            trace: row.trace,
         })
     });
     Batch { epoch: Arc::clone(&leader.epoch), events: events.collect() }

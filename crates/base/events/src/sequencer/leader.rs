@@ -15,6 +15,16 @@ use crate::hint::{Announced, Hint};
 
 /// The lock that makes a leader.
 const LOCK: &str = "SELECT pg_try_advisory_lock(7240115313)";
+/// Keeps the partitions ahead of the head.
+/// One transaction, in which a lock that is not there at once is not waited for.
+const PARTITIONS: &str = "SET LOCAL lock_timeout = '100ms';
+    SELECT log_ensure_partitions(position) FROM log_head";
+
+/// How long the oldest snapshot has been held, in seconds, by whom the serving
+/// role may see.
+const OLDEST_SNAPSHOT: &str =
+    "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8
+     FROM pg_stat_activity WHERE backend_xmin IS NOT NULL";
 /// The scan of the outbox stays an index scan, however empty the table was when
 /// its plan was made.
 const PINNED_PLANS: &str = "-c enable_seqscan=off -c plan_cache_mode=force_generic_plan";
@@ -151,7 +161,7 @@ impl Leader {
         if sealed.at.elapsed() >= sequencer.limits.seal_every {
             self.seal(sequencer, sealed).await?;
         }
-        let oldest = bounded(self.client.query_one(batch::OLDEST_SNAPSHOT, &[])).await?;
+        let oldest = bounded(self.client.query_one(OLDEST_SNAPSHOT, &[])).await?;
         let oldest: f64 = oldest.get(0);
         metrics::gauge!("sayso_db_oldest_snapshot_seconds").set(oldest);
         if oldest > OLD_SNAPSHOT.as_secs_f64() {
@@ -169,7 +179,7 @@ impl Leader {
     /// since everybody else would queue up behind.
     async fn make_room(&self) -> Result<(), DbError> {
         bounded(async {
-            match self.client.batch_execute(batch::PARTITIONS).await {
+            match self.client.batch_execute(PARTITIONS).await {
                 Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                     tracing::warn!("somebody reads the log and keeps it from making room ahead");
                     Ok(())

@@ -22,6 +22,7 @@ mod epoch;
 mod floor;
 mod leader;
 mod quarantine;
+mod spans;
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ const WRITERS: i32 = 32;
 const INSERT: Sql = Sql::new(
     "things.insert",
     change_with_fact!(
-        "WITH change AS (INSERT INTO things (id, version) VALUES ($13, 1) RETURNING id)",
+        "WITH change AS (INSERT INTO things (id, version) VALUES ($14, 1) RETURNING id)",
         "id"
     ),
 );
@@ -24,7 +24,7 @@ const INSERT: Sql = Sql::new(
 const BUMP_WITH_FACT: Sql = Sql::new(
     "things.bump_with_fact",
     change_with_fact!(
-        "WITH change AS (UPDATE things SET version = version + 1 WHERE id = $13 RETURNING version)",
+        "WITH change AS (UPDATE things SET version = version + 1 WHERE id = $14 RETURNING version)",
         "version"
     ),
 );

@@ -186,6 +186,7 @@ pub fn settings() -> Settings {
         allowed_origins: vec!["https://app.example".into()],
         held_open: vec!["/held/".into()],
         proxies: Proxies::parse(&["10.0.0.0/8".into()]).expect("a network"),
+        ..Settings::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `sayso backup`: the whole database in one file, read back before it counts.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{IsTerminal, Read, Write};
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use sayso_db::backup::{Dump, Programs, Snapshot};
 use sayso_kernel::secret::Secret;
 use sayso_kernel::{Clock, Random};
 
+use super::progress::{self, Told};
 use super::{say, say_error};
 use crate::archive::{self, About, FORMAT, Opened};
 use crate::storage::Storage;
@@ -82,6 +83,7 @@ pub(super) async fn run(settings: &Settings, args: &BackupArgs) -> Result<()> {
     let order = Order { settings, args, passphrase };
     let written = order.write(&storage).await;
     storage.close().await;
+    progress::done();
     let told = written?;
     if args.file == Path::new(STREAM) {
         say_error(&told)
@@ -101,7 +103,7 @@ impl Order<'_> {
     async fn write(&self, storage: &Storage) -> Result<String> {
         let snapshot = Snapshot::hold(&storage.owner).await?;
         let programs = Programs::find(self.settings.managed.pg_bin.as_deref(), snapshot.major())?;
-        let contents = snapshot.contents(|table| progress(&table.name, table.rows)).await?;
+        let contents = snapshot.contents(|table| progress::rows(&table.name, table.rows)).await?;
         if contents.schema == 0 {
             bail!("there is nothing to back up: no Sayso has been on this database");
         }
@@ -189,7 +191,7 @@ impl Parts {
     fn pack<W: Write>(self, out: W) -> Result<W> {
         let Self { about, dump, key, passphrase } = self;
         let mut dump = Ending { dump: Some(dump), failed: None };
-        let told = |bytes: u64| progress("dump", i64::try_from(bytes >> 20).unwrap_or_default());
+        let told = |bytes| progress::bytes("dump", bytes);
         let packed = match &passphrase {
             None => archive::pack(out, &about, &mut dump, key.as_ref(), told),
             Some(passphrase) => archive::sealed(out, passphrase)
@@ -235,16 +237,7 @@ pub(super) fn read_back(
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let mut opened = Opened::open(archive::unsealed(file, passphrase.as_ref())?)?;
     let contents = opened.about.contents.clone();
-    contents.check(programs, &mut opened)?;
+    let mut told = Told::new(&mut opened, |bytes| progress::bytes("read back", bytes));
+    contents.check(programs, &mut told)?;
     opened.finish().map(drop)
-}
-
-/// One line that changes, for whoever sits before it.
-fn progress(what: &str, count: i64) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let unit = if what == "dump" { "MiB" } else { "rows" };
-        // A terminal that is gone is no reason to stop.
-        let _ = write!(err, "\r\x1b[K{what}: {count} {unit}\r");
-    }
 }

@@ -99,6 +99,7 @@ fn shape(doc: &SettingDoc) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Text => json!({ "type": ["string", "integer"] }),
+        Kind::Ratio => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
     };
     shape["description"] = about.into();
     if let Some((least, greatest)) = doc.bounds {

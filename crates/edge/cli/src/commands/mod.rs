@@ -9,6 +9,7 @@ mod events;
 mod golden;
 mod keys;
 mod migrate;
+mod progress;
 mod restore;
 mod seed;
 mod serve;

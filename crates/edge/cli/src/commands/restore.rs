@@ -9,12 +9,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use sayso_access::{Ctx, Via};
 use sayso_config::{Settings, root_key_of};
-use sayso_db::backup::{Occupied, Programs, Restore};
+use sayso_db::backup::{Occupied, Programs, Restore, Table};
 use sayso_db::migrate::MIGRATIONS;
 use sayso_kernel::secret::Secret;
 use sayso_kernel::{Clock, Random, hex};
 
 use super::backup::{PassphraseArgs, STREAM};
+use super::progress::{self, Told};
 use super::say;
 use crate::archive::{self, About, Opened};
 use crate::repo::restored::{END_SESSIONS, NEW_EPOCH};
@@ -52,7 +53,9 @@ pub struct RestoreArgs {
 pub(super) async fn run(settings: &Settings, args: &RestoreArgs) -> Result<()> {
     let random = Random::from_os();
     let source = Source::take(settings, args, &random)?;
-    let found = source.inspect(settings)?;
+    let found = source.inspect(settings);
+    progress::done();
+    let found = found?;
     if args.check {
         say(&found.told());
         return Ok(());
@@ -70,6 +73,7 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs) -> Result<()> {
     let storage = Storage::attach(settings, &random).await?;
     let restored = restore(&storage, settings, &random, (&source, &found, args, key_to_keep)).await;
     storage.close().await;
+    progress::done();
     say(&restored?);
     Ok(())
 }
@@ -99,7 +103,9 @@ async fn restore(
     let (epoch, now) = (hex::encode(&random.bytes::<8>()), Clock::System.now());
     let last: [(&str, &(dyn sayso_db::tokio_postgres::types::ToSql + Sync)); 2] =
         [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now)];
-    taken.lay_in(&programs, source.open()?, &about.contents, &last).await?;
+    let dump = Told::new(source.open()?, |bytes| progress::bytes("laid in", bytes));
+    let compared = |table: &Table| progress::rows(&table.name, table.rows);
+    taken.lay_in(&programs, dump, (&about.contents, compared), &last).await?;
     drop(taken);
     let noted = note(storage, settings, random, about).await;
     noted.context("the backup is restored, and then this failed")?;
@@ -150,7 +156,8 @@ impl Source {
         let source = Self { path, passphrase, is_spooled: true };
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(&source.path)?;
-        std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+        let received = |bytes| progress::bytes("received", bytes);
+        std::io::copy(&mut Told::new(std::io::stdin().lock(), received), &mut file)?;
         Ok(source)
     }
 
@@ -165,7 +172,8 @@ impl Source {
         let mut opened = self.open()?;
         let about = opened.about.clone();
         let programs = Programs::find(settings.managed.pg_bin.as_deref(), about.dumped_by)?;
-        about.contents.check(&programs, &mut opened)?;
+        let mut told = Told::new(&mut opened, |bytes| progress::bytes("read", bytes));
+        about.contents.check(&programs, &mut told)?;
         Ok(Found { key: opened.finish()?, about })
     }
 }

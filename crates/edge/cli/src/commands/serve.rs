@@ -5,7 +5,7 @@ use clap::Args;
 use sayso_access::{Ctx, Via};
 use sayso_config::ToldSetting;
 use sayso_kernel::{Clock, Random};
-use sayso_telemetry::LogFilter;
+use sayso_telemetry::{LogFilter, trace};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{self, Node};
@@ -36,6 +36,7 @@ pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
         bail!("--demo is for trials, and deployment.production says that this is none");
     }
     let filter = sayso_telemetry::init(&settings.log)?;
+    let traces = trace::start(&settings.traces, Clock::System, &Random::from_os())?;
     let reload = Reload { given, told, filter };
     // Listened for from the beginning, so that a signal during the start is
     // not lost.
@@ -49,8 +50,13 @@ pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
         _ = terminate.recv() => return Ok(()),
     };
     let greeted = greet(&node, args).await;
-    if let Err(error) = greeted {
+    let stop = async {
         node.shutdown().await;
+        // What the last requests did is told as well.
+        traces.shutdown().await;
+    };
+    if let Err(error) = greeted {
+        stop.await;
         return Err(error);
     }
     tokio::select! {
@@ -60,7 +66,7 @@ pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
     }
     tracing::info!("stopping");
     tokio::select! {
-        () = node.shutdown() => {}
+        () = stop => {}
         // Whoever asks twice means now.
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
