@@ -9,10 +9,6 @@ use uuid::Uuid;
 
 /// Matches that are ranked, of each kind the newest.
 pub const RANKED_MAX: i64 = 2000;
-/// Entries that are looked at, of each kind the newest, when no index can tell
-/// where the answer lies.
-pub const SCANNED_MAX: i64 = 4_000;
-
 /// A kind of thing that can be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -1,19 +1,22 @@
 //! The SQL of search: one statement for each kind and way in, put together
 //! from the same parts.
 //!
-//! Each takes the newest matches that the reader sees, ranks those, and
-//! answers the best after a cursor. The first row is always there and says how
-//! many were ranked.
+//! Each takes the newest matches of a window of time that the reader sees, ranks
+//! those, and answers the best after a cursor. The first row is always there and
+//! says how many were looked at and ranked. [`walk`] goes from window to window.
 
 mod find;
 mod trash;
+mod walk;
+mod within;
 
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Sql};
 use uuid::Uuid;
 
-pub(crate) use find::{Asked, find, is_common};
 pub(crate) use trash::{list_trash, purge};
+pub(crate) use walk::find;
+pub(crate) use within::Asked;
 
 /// People or channels that one name in a question can mean, at the most.
 const NAMED_MAX: i64 = 100;
@@ -48,6 +51,7 @@ const CHANNELS: Sql = Sql::new(
 pub fn statements() -> Vec<&'static Sql> {
     let mut all = vec![&FOLD, &PEOPLE, &CHANNELS];
     all.extend(find::all());
+    all.extend_from_slice(walk::ALL);
     all.extend_from_slice(trash::ALL);
     all
 }

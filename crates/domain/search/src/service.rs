@@ -127,11 +127,7 @@ async fn find(
         after: place.after,
         limit: i64::from(place.limit) + 1,
     };
-    let find = async |kind| {
-        let is_common = repo::is_common(db.read(), kind, &matcher).await?;
-        let matcher = if is_common { &newest } else { &matcher };
-        repo::find(db.read(), kind, Asked { matcher, ..asked }).await
-    };
+    let find = |kind| repo::find(db.read(), kind, asked, &newest);
     let all = try_join_all(kinds.iter().copied().map(find)).await?;
     let (considered, capped) =
         (all.iter().map(|one| one.considered).sum(), all.iter().any(|one| one.capped));

@@ -90,6 +90,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (31, "0031_cache_results"),
     (32, "0032_quick_search_columns"),
     (33, "0033_audit_found_by_text"),
+    (34, "0034_search_weeks"),
     (35, "0035_outbox_trace"),
 ];
 

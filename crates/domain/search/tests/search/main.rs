@@ -1,6 +1,7 @@
 //! Search on a real database: what is found and in which order, what nobody
 //! may see, and that no question breaks anything.
 
+mod past;
 mod trash;
 
 use std::time::Duration;
