@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long somebody may wait in a queue that stands.
-pub(crate) const CROWDED_WAIT: Duration = Duration::from_millis(150);
+const CROWDED_WAIT: Duration = Duration::from_millis(150);
 /// A queue stands when nobody found it shorter than [`CALM_WAIT`] for so long.
 const STANDS_AFTER: Duration = Duration::from_millis(500);
 /// Who waits less has met no queue.

@@ -1,7 +1,7 @@
 //! A pool of connections of which each use has an end: the wait for one is
-//! bounded (shorter where people wait for requests and the queue stands), so is
-//! the number of those who wait, and so is the wait for an answer, since a
-//! server that hangs never gives one.
+//! bounded, so is the number of those who wait (to fewer while the queue
+//! stands), and so is the wait for an answer, since a server that hangs never
+//! gives one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use sayso_telemetry::trace;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::{Config, NoTls};
 
-use crate::crowd::{CROWDED_WAIT, Crowd};
+use crate::crowd::Crowd;
 use crate::{DbError, cost, spans};
 
 /// How long an answer may take. The acquisition of a connection counts, but
@@ -20,6 +20,10 @@ use crate::{DbError, cost, spans};
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// What is left of the patience for COMMIT, to ask what became of it.
 const AFTER_COMMIT: Duration = Duration::from_millis(500);
+/// How long all connections of a lane together take for one piece of work each,
+/// as far as the length of a queue is concerned: four turns and more are too
+/// long.
+const TURN: Duration = Duration::from_millis(35);
 /// BEGIN and ROLLBACK do nothing that takes time.
 const TRIFLE: Duration = Duration::from_secs(1);
 
@@ -34,7 +38,7 @@ pub(crate) struct LaneLimits {
     pub waiters_max: usize,
     /// How long each of them waits.
     pub wait: Duration,
-    /// Whether it is less while the queue stands.
+    /// Whether fewer may wait while the queue stands.
     pub is_short_in_a_crowd: bool,
     /// How long an answer is waited for.
     pub answer: Duration,
@@ -61,26 +65,26 @@ impl Lane {
         Ok(Self { pool, places: Arc::new(places), crowd: Arc::default(), limits })
     }
 
-    /// How long the one who has just come may wait.
-    fn wait(&self) -> Duration {
-        let LaneLimits { connections_max, waiters_max, wait, is_short_in_a_crowd, .. } =
-            self.limits;
+    /// Whether the one who has just come stands behind too many others.
+    fn is_crowded(&self) -> bool {
+        let LaneLimits { connections_max, waiters_max, is_short_in_a_crowd, .. } = self.limits;
         let taken = connections_max + waiters_max - self.places.available_permits();
-        let before = if taken > connections_max { Duration::MAX } else { Duration::ZERO };
-        let is_short = self.crowd.is_too_long(before) && is_short_in_a_crowd;
-        if is_short { wait.min(CROWDED_WAIT) } else { wait }
+        let turns = taken.saturating_sub(1) / connections_max.max(1);
+        let wait = TURN * u32::try_from(turns).unwrap_or(u32::MAX);
+        self.crowd.is_too_long(wait) && is_short_in_a_crowd
     }
 
     /// A connection; 503 at once when too many wait already, and after the
     /// limit when none became free or could be made.
     pub(crate) async fn lease(&self) -> Result<Lease, DbError> {
         let (name, asked) = (self.limits.name, Instant::now());
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let place = Arc::clone(&self.places).try_acquire_owned().ok();
+        let Some(place) = place.filter(|_| !self.is_crowded()) else {
             metrics::counter!("sayso_db_pool_refusals_total", "lane" => name).increment(1);
             return Err(DbError::unavailable("too many wait for a connection"));
         };
         // One limit for waiting and connecting: either may be what hangs.
-        let Ok(got) = tokio::time::timeout(self.wait(), self.pool.get()).await else {
+        let Ok(got) = tokio::time::timeout(self.limits.wait, self.pool.get()).await else {
             metrics::counter!("sayso_db_pool_timeouts_total", "lane" => name).increment(1);
             return Err(DbError::unavailable("no connection became free in time"));
         };

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::batch::Waiting;
+use super::leader::Leader;
+
 /// Entries read in one statement while verifying.
 const PAGE: i64 = 1000;
 
@@ -16,6 +19,18 @@ pub(super) const CHAIN: Sql = Sql::new(
     "audit.chain",
     "SELECT seq, entry, hash, at, action, actor_id, subject_type, subject_id
      FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+);
+
+/// Appends audit entries and moves the end of the chain.
+pub(super) const AUDIT: Sql = Sql::new(
+    "sequencer.audit",
+    "WITH appended AS (
+         INSERT INTO audit_log (seq, position, at, action, actor_id, subject_type, subject_id,
+                                entry, hash)
+         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[],
+                              $6::text[], $7::uuid[], $8::text[], $9::bytea[])
+     )
+     UPDATE log_head SET audit_hash = $10",
 );
 
 /// Where the chain ends, as the sequencer left it.
@@ -115,6 +130,57 @@ pub async fn fits_the_audit(db: &Db, key: &AuditKey) -> Result<Option<bool>, DbE
     let before: Vec<u8> = if rows.len() > 1 { rows[0].get(2) } else { Vec::new() };
     let (seq, entry, hash): (i64, &str, Vec<u8>) = (newest.get(0), newest.get(1), newest.get(2));
     Ok(Some(seq == last && hash == key.link(&before, seq, entry)))
+}
+
+/// Appends the entries of a batch, behind the end of the chain that was read
+/// with its numbers.
+pub(super) async fn append(
+    leader: &Leader,
+    key: &AuditKey,
+    rows: &[Waiting],
+    positions: &[i64],
+    numbered: &Row,
+) -> Result<(), DbError> {
+    let mut seq: i64 = numbered.get(1);
+    let mut end: Vec<u8> = numbered.get(2);
+    let (mut seqs, mut places, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut actions, mut actors) = (Vec::new(), Vec::new());
+    let (mut subject_types, mut subject_ids) = (Vec::new(), Vec::new());
+    let (mut entries, mut hashes) = (Vec::new(), Vec::new());
+    for (row, position) in rows.iter().zip(positions) {
+        let Some(entry) = &row.audit else { continue };
+        seq += 1;
+        end = key.link(&end, seq, entry).to_vec();
+        seqs.push(seq);
+        places.push(*position);
+        times.push(row.at);
+        actions.push(row.kind.as_str());
+        actors.push(row.actor_id);
+        let about = subject(entry);
+        subject_ids.push(about.as_ref().map(|about| about.id));
+        subject_types.push(about.map(|about| about.kind));
+        entries.push(entry.as_str());
+        hashes.push(end.clone());
+    }
+    leader
+        .client
+        .execute(
+            &leader.prepared.audit,
+            &[
+                &seqs,
+                &places,
+                &times,
+                &actions,
+                &actors,
+                &subject_types,
+                &subject_ids,
+                &entries,
+                &hashes,
+                &end,
+            ],
+        )
+        .await?;
+    Ok(())
 }
 
 /// What an entry is about.

@@ -72,18 +72,6 @@ pub(super) const STORE: Sql = Sql::new(
      SELECT count(*) FROM logged",
 );
 
-/// Appends audit entries and moves the end of the chain.
-pub(super) const AUDIT: Sql = Sql::new(
-    "sequencer.audit",
-    "WITH appended AS (
-         INSERT INTO audit_log (seq, position, at, action, actor_id, subject_type, subject_id,
-                                entry, hash)
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::text[], $5::uuid[],
-                              $6::text[], $7::uuid[], $8::text[], $9::bytea[])
-     )
-     UPDATE log_head SET audit_hash = $10",
-);
-
 /// One effect on who follows what.
 pub(super) const FOLLOW: Sql = Sql::new(
     "sequencer.follow",
@@ -244,7 +232,7 @@ async fn store(leader: &Leader, key: &AuditKey, rows: &[Waiting]) -> Result<Numb
     let numbers = hand_out(&numbered, rows, &per_stream);
     store_rows(leader, rows, &numbers).await?;
     if audited > 0 {
-        append_audit(leader, key, rows, &numbers, &numbered).await?;
+        audit::append(leader, key, rows, &numbers.positions, &numbered).await?;
     }
     for (row, position) in rows.iter().zip(&numbers.positions) {
         for effect in row.effects.iter().flatten() {
@@ -317,55 +305,6 @@ async fn store_rows(leader: &Leader, rows: &[Waiting], numbers: &Numbers) -> Res
 fn array_text(numbers: &[i64]) -> String {
     let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     format!("{{{}}}", numbers.join(","))
-}
-
-async fn append_audit(
-    leader: &Leader,
-    key: &AuditKey,
-    rows: &[Waiting],
-    numbers: &Numbers,
-    numbered: &Row,
-) -> Result<(), DbError> {
-    let mut seq: i64 = numbered.get(1);
-    let mut end: Vec<u8> = numbered.get(2);
-    let (mut seqs, mut positions, mut times) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut actions, mut actors) = (Vec::new(), Vec::new());
-    let (mut subject_types, mut subject_ids) = (Vec::new(), Vec::new());
-    let (mut entries, mut hashes) = (Vec::new(), Vec::new());
-    for (row, position) in rows.iter().zip(&numbers.positions) {
-        let Some(entry) = &row.audit else { continue };
-        seq += 1;
-        end = key.link(&end, seq, entry).to_vec();
-        seqs.push(seq);
-        positions.push(*position);
-        times.push(row.at);
-        actions.push(row.kind.as_str());
-        actors.push(row.actor_id);
-        let subject = audit::subject(entry);
-        subject_ids.push(subject.as_ref().map(|subject| subject.id));
-        subject_types.push(subject.map(|subject| subject.kind));
-        entries.push(entry.as_str());
-        hashes.push(end.clone());
-    }
-    leader
-        .client
-        .execute(
-            &leader.prepared.audit,
-            &[
-                &seqs,
-                &positions,
-                &times,
-                &actions,
-                &actors,
-                &subject_types,
-                &subject_ids,
-                &entries,
-                &hashes,
-                &end,
-            ],
-        )
-        .await?;
-    Ok(())
 }
 
 async fn apply_effect(leader: &Leader, effect: &Effect, position: i64) -> Result<(), DbError> {

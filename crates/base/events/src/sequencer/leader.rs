@@ -114,7 +114,7 @@ impl Leader {
             scan: client.prepare(batch::SCAN.text).await?,
             number: client.prepare(batch::NUMBER.text).await?,
             store: client.prepare(batch::STORE.text).await?,
-            audit: client.prepare(batch::AUDIT.text).await?,
+            audit: client.prepare(super::audit::AUDIT.text).await?,
             follow: client.prepare(batch::FOLLOW.text).await?,
         };
         Ok(Some(Self { client, prepared, epoch, start }))

@@ -42,7 +42,7 @@ pub(crate) const ALL: &[&sayso_db::Sql] = &[
     &batch::SCAN,
     &batch::NUMBER,
     &batch::STORE,
-    &batch::AUDIT,
+    &audit::AUDIT,
     &batch::FOLLOW,
     &quarantine::NUMBER,
     &quarantine::BURY,
