@@ -127,19 +127,21 @@ pub(crate) async fn find(
     }
     let mut walk = Walk::new((bounds.after, bounds.before), sample);
     let mut all = Findings { capped: true, ..Findings::default() };
+    let mut is_whole = true;
     for _ in 0..WINDOWS_MAX {
         let wanted = RANKED_MAX - all.considered;
         let part = within(&mut db, kind, asked, &walk.window(), wanted).await?;
         if !part.is_whole && walk.shorten() {
             continue;
         }
+        is_whole &= part.is_whole;
         all.found.extend(part.found);
         all.considered += part.considered;
         if all.considered >= RANKED_MAX {
             break;
         }
         if !walk.advance(part.looked_at) {
-            all.capped = !part.is_whole;
+            all.capped = !is_whole;
             break;
         }
     }

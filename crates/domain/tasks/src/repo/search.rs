@@ -230,7 +230,7 @@ const BY_PAIRS: Orders = searches!("tasks.search_by_pairs", "tasks", "t.search_g
 const BY_NEWEST: Orders = searches!(
     "tasks.search_by_newest",
     "(SELECT * FROM tasks n WHERE n.deleted_at IS NULL
-      ORDER BY n.created_at DESC, n.id DESC LIMIT 20000)",
+      ORDER BY n.created_at DESC, n.id DESC LIMIT 6000)",
     "true"
 );
 
