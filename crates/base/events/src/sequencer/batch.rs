@@ -92,7 +92,7 @@ pub(super) struct Waiting {
     pub(super) kind: String,
     version: i32,
     pub(super) at: Timestamp,
-    actor_id: Option<UserId>,
+    pub(super) actor_id: Option<UserId>,
     via: String,
     correlation_id: Uuid,
     streams: Vec<String>,
@@ -101,7 +101,7 @@ pub(super) struct Waiting {
     /// `None` when they cannot be read: they are of a later version of Sayso,
     /// or damaged.
     effects: Option<Vec<Effect>>,
-    audit: Option<String>,
+    pub(super) audit: Option<String>,
     /// Where it was written; once it has its number, where that was given.
     pub(super) trace: Option<TraceContext>,
 }
