@@ -8,8 +8,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long somebody may wait in a queue that stands.
-const CROWDED_WAIT: Duration = Duration::from_millis(150);
 /// A queue stands when nobody found it shorter than [`CALM_WAIT`] for so long.
 const STANDS_AFTER: Duration = Duration::from_millis(500);
 /// Who waits less has met no queue.
@@ -18,18 +16,19 @@ const CALM_WAIT: Duration = Duration::from_millis(20);
 /// Whether a queue stands, from what those who join it have before them.
 #[derive(Debug)]
 pub(crate) struct Crowd {
+    /// How long somebody may wait in a queue that stands.
+    limit: Duration,
     born: Instant,
     /// Since when it was long, in milliseconds and one more; 0: it is not.
     since: AtomicU64,
 }
 
-impl Default for Crowd {
-    fn default() -> Self {
-        Self { born: Instant::now(), since: AtomicU64::new(0) }
-    }
-}
-
 impl Crowd {
+    /// Of a queue in which somebody may wait for so long when it stands.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, born: Instant::now(), since: AtomicU64::new(0) }
+    }
+
     /// Whether somebody who would wait for `wait` has come to a queue that
     /// stands, and would wait too long.
     pub(crate) fn is_too_long(&self, wait: Duration) -> bool {
@@ -41,7 +40,7 @@ impl Crowd {
             self.since.store(0, Ordering::Relaxed);
             return false;
         }
-        if wait <= CROWDED_WAIT {
+        if wait <= self.limit {
             return false;
         }
         let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX - 1) + 1;
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_waited_for_and_a_queue_that_stands_is_not() {
-        let crowd = Crowd::default();
+        let crowd = Crowd::new(ms(150));
 
         assert!(!crowd.is_too_long_at(ms(900), ms(0)));
         assert!(!crowd.is_too_long_at(ms(900), ms(400)));
@@ -74,7 +73,7 @@ mod tests {
 
     #[test]
     fn once_the_queue_was_gone_the_next_is_a_burst_again() {
-        let crowd = Crowd::default();
+        let crowd = Crowd::new(ms(150));
         crowd.is_too_long_at(ms(900), ms(0));
 
         assert!(!crowd.is_too_long_at(ms(1), ms(600)));

@@ -21,9 +21,10 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// What is left of the patience for COMMIT, to ask what became of it.
 const AFTER_COMMIT: Duration = Duration::from_millis(500);
 /// How long all connections of a lane together take for one piece of work each,
-/// as far as the length of a queue is concerned: four turns and more are too
-/// long.
+/// as far as the length of a queue is concerned,
 const TURN: Duration = Duration::from_millis(35);
+/// and for how many turns one may wait in a queue that stands.
+const TURNS_MAX: u32 = 8;
 /// BEGIN and ROLLBACK do nothing that takes time.
 const TRIFLE: Duration = Duration::from_secs(1);
 
@@ -62,7 +63,12 @@ impl Lane {
             .build()
             .map_err(Fault::internal)?;
         let places = Semaphore::new(limits.connections_max + limits.waiters_max);
-        Ok(Self { pool, places: Arc::new(places), crowd: Arc::default(), limits })
+        Ok(Self {
+            pool,
+            places: Arc::new(places),
+            crowd: Arc::new(Crowd::new(TURN * TURNS_MAX)),
+            limits,
+        })
     }
 
     /// Whether the one who has just come stands behind too many others.

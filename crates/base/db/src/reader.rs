@@ -56,7 +56,7 @@ struct Shared {
     is_closed: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line {
     client: RwLock<Option<Arc<ClientWrapper>>>,
     connecting: Mutex<()>,
@@ -80,7 +80,7 @@ impl Reader {
             config,
             limits,
             watch,
-            lines: (0..limits.lines.max(1)).map(|_| Line::default()).collect(),
+            lines: (0..limits.lines.max(1)).map(|_| Line::new(limits.connect)).collect(),
             beside,
             next: AtomicUsize::new(0),
             born: Instant::now(),
@@ -186,6 +186,18 @@ impl Drop for Flight<'_> {
 }
 
 impl Line {
+    /// One on which a read may wait for so long when the queue stands.
+    fn new(wait: Duration) -> Self {
+        Self {
+            client: RwLock::default(),
+            connecting: Mutex::default(),
+            in_flight: AtomicUsize::default(),
+            moved: AtomicU64::default(),
+            pace: AtomicU64::default(),
+            crowd: Crowd::new(wait),
+        }
+    }
+
     fn is_stuck(&self, now: u64) -> bool {
         let since = now.saturating_sub(self.moved.load(Ordering::Relaxed));
         self.in_flight.load(Ordering::Relaxed) > 0 && since > micros(STUCK_AFTER)
