@@ -130,11 +130,7 @@ impl Cache {
     where
         F: Future<Output = Result<Loaded<T>, Fault>> + Send,
     {
-        match self.0.at_hand(key) {
-            Some(found) => Ok(found),
-            // Large and seldom done: else every reader would carry it.
-            None => Box::pin(self.0.get(key, None, load())).await,
-        }
+        self.0.get(key, None, load).await
     }
 
     /// The same of a thing that other nodes are told of, and that rests on what
@@ -151,10 +147,7 @@ impl Cache {
     where
         F: Future<Output = Result<Loaded<T>, Fault>> + Send,
     {
-        match self.0.at_hand(key) {
-            Some(found) => Ok(found),
-            None => Box::pin(self.0.get(key, Some(Shared { codec, watched }), load())).await,
-        }
+        self.0.get(key, Some(Shared { codec, watched }), load).await
     }
 
     /// A trace of use changed, which leaves no fact: this node drops the thing.
@@ -231,8 +224,24 @@ impl Inner {
         Some(self.hit(key.entity, &entry, Count::Hit(Level::L1)))
     }
 
+    async fn get<T: Any + Send + Sync, F>(
+        &self,
+        key: Key,
+        shared: Option<Shared<'_, T>>,
+        load: impl FnOnce() -> F + Send,
+    ) -> Found<T>
+    where
+        F: Future<Output = Result<Loaded<T>, Fault>> + Send,
+    {
+        match self.at_hand(key) {
+            Some(found) => Ok(found),
+            // Large and seldom done: else every reader would carry it.
+            None => Box::pin(self.fetch(key, shared, load())).await,
+        }
+    }
+
     /// What L1 does not hold.
-    async fn get<T: Any + Send + Sync>(
+    async fn fetch<T: Any + Send + Sync>(
         &self,
         key: Key,
         shared: Option<Shared<'_, T>>,
