@@ -10,7 +10,7 @@ use sayso_kernel::Fault;
 use tokio::sync::Notify;
 use tokio_postgres::Config;
 
-use crate::lane::{Lane, LaneLimits};
+use crate::lane::{Lane, LaneLimits, TURN};
 use crate::once::KeyLocks;
 use crate::reader::ReaderLimits;
 use crate::sql::Watch;
@@ -20,6 +20,8 @@ use crate::{Reader, Told};
 /// How much longer than PostgreSQL's own limit an answer is waited for: only a
 /// server that hangs takes so long.
 const ANSWER_SLACK: Duration = Duration::from_millis(250);
+/// For how many turns of the pool a request may wait while the queue stands.
+const TURNS_MAX: u32 = 8;
 
 /// The database, as everything above sees it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,7 +110,7 @@ impl DbLimits {
             connections_max: self.pool_max,
             waiters_max: self.pool_waiters_max,
             wait: self.pool_wait,
-            is_short_in_a_crowd: true,
+            crowded_wait: TURN * TURNS_MAX,
             answer: self.answer(),
         }
     }
@@ -119,7 +121,7 @@ impl DbLimits {
             connections_max: self.background_pool_max,
             waiters_max: self.pool_waiters_max,
             wait: self.background_statement_timeout,
-            is_short_in_a_crowd: false,
+            crowded_wait: Duration::MAX,
             answer: self.background_statement_timeout + ANSWER_SLACK,
         }
     }
@@ -130,7 +132,7 @@ impl DbLimits {
             in_flight_max: self.reads_max,
             connect: self.pool_wait,
             answer: self.answer(),
-            is_short_in_a_crowd: true,
+            crowded_wait: self.pool_wait,
         }
     }
 }
@@ -165,7 +167,7 @@ impl Db {
             |config: &Config, limits, beside| Reader::new(config.clone(), limits, watch, beside);
         let slow_reads = ReaderLimits {
             answer: limits.background().answer,
-            is_short_in_a_crowd: false,
+            crowded_wait: Duration::MAX,
             ..limits.readers(1)
         };
         let lanes = Lanes {

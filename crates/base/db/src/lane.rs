@@ -21,10 +21,8 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// What is left of the patience for COMMIT, to ask what became of it.
 const AFTER_COMMIT: Duration = Duration::from_millis(500);
 /// How long all connections of a lane together take for one piece of work each,
-/// as far as the length of a queue is concerned,
-const TURN: Duration = Duration::from_millis(35);
-/// and for how many turns one may wait in a queue that stands.
-const TURNS_MAX: u32 = 8;
+/// as far as the length of a queue is concerned.
+pub(crate) const TURN: Duration = Duration::from_millis(35);
 /// BEGIN and ROLLBACK do nothing that takes time.
 const TRIFLE: Duration = Duration::from_secs(1);
 
@@ -39,8 +37,9 @@ pub(crate) struct LaneLimits {
     pub waiters_max: usize,
     /// How long each of them waits.
     pub wait: Duration,
-    /// Whether fewer may wait while the queue stands.
-    pub is_short_in_a_crowd: bool,
+    /// For how long one may wait, as far as the length of the queue tells, while
+    /// it stands.
+    pub crowded_wait: Duration,
     /// How long an answer is waited for.
     pub answer: Duration,
 }
@@ -66,18 +65,18 @@ impl Lane {
         Ok(Self {
             pool,
             places: Arc::new(places),
-            crowd: Arc::new(Crowd::new(TURN * TURNS_MAX)),
+            crowd: Arc::new(Crowd::new(limits.crowded_wait)),
             limits,
         })
     }
 
     /// Whether the one who has just come stands behind too many others.
     fn is_crowded(&self) -> bool {
-        let LaneLimits { connections_max, waiters_max, is_short_in_a_crowd, .. } = self.limits;
+        let LaneLimits { connections_max, waiters_max, .. } = self.limits;
         let taken = connections_max + waiters_max - self.places.available_permits();
         let turns = taken.saturating_sub(1) / connections_max.max(1);
         let wait = TURN * u32::try_from(turns).unwrap_or(u32::MAX);
-        self.crowd.is_too_long(wait) && is_short_in_a_crowd
+        self.crowd.is_too_long(wait)
     }
 
     /// A connection; 503 at once when too many wait already, and after the

@@ -35,8 +35,8 @@ pub(crate) struct ReaderLimits {
     pub connect: Duration,
     /// How long an answer is waited for.
     pub answer: Duration,
-    /// Whether reads are refused that would wait long in a queue that stands.
-    pub is_short_in_a_crowd: bool,
+    /// For how long a read may wait while the queue stands.
+    pub crowded_wait: Duration,
 }
 
 /// The shared connections. Cheap to clone.
@@ -80,7 +80,7 @@ impl Reader {
             config,
             limits,
             watch,
-            lines: (0..limits.lines.max(1)).map(|_| Line::new(limits.connect)).collect(),
+            lines: (0..limits.lines.max(1)).map(|_| Line::new(limits.crowded_wait)).collect(),
             beside,
             next: AtomicUsize::new(0),
             born: Instant::now(),
@@ -153,8 +153,7 @@ impl<'a> Flight<'a> {
         let flight = Self { shared, line };
         let pace = Duration::from_micros(line.pace.load(Ordering::Relaxed));
         let wait = pace.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
-        let is_too_long = line.crowd.is_too_long(wait) && shared.limits.is_short_in_a_crowd;
-        if is_too_long || before >= shared.limits.in_flight_max {
+        if line.crowd.is_too_long(wait) || before >= shared.limits.in_flight_max {
             metrics::counter!("sayso_db_read_refusals_total").increment(1);
             return Err(DbError::unavailable("too many reads are under way"));
         }
