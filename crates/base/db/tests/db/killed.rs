@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use sayso_db::migrate::{MigrationState, Migrator};
 use sayso_testkit::{TestDatabase, until};
+use tokio_postgres::Client;
 
 use crate::{child, dump, sets};
 
 /// What a database holds when a file (by version, 0 is none) is the last one.
 async fn whole_schemas(migrator: &Migrator) -> BTreeMap<usize, Vec<String>> {
     let database = TestDatabase::empty().await;
-    let mut schemas = BTreeMap::from([(0, dump::names(&database).await)]);
+    let watch = database.superuser().await;
+    let mut schemas = BTreeMap::from([(0, dump::names(&watch).await)]);
     for count in 1..=migrator.migrations.len() {
         let prefix = Migrator { migrations: &migrator.migrations[..count], ..migrator.clone() };
         prefix.up(&database.owner_config(), Some("sayso_app")).await.unwrap();
-        schemas.insert(count, dump::names(&database).await);
+        schemas.insert(count, dump::names(&watch).await);
     }
     schemas
 }
@@ -44,11 +46,15 @@ fn stays(place: &str, is_whole: bool) -> bool {
     rest == "done" || (!is_whole && rest.ends_with("-recorded"))
 }
 
-async fn dies(database: &TestDatabase, set: &str, way: &str, place: &str) -> Vec<String> {
+async fn dies(
+    (database, watch): (&TestDatabase, &Client),
+    (set, way): (&str, &str),
+    place: &str,
+) -> Vec<String> {
     let (came_by, ended_well) = child::places(child::start(database, set, way, place)).await;
     assert!(!ended_well, "it was to die at {place}");
     assert_eq!(came_by.last().map(String::as_str), Some(place));
-    child::until_forgotten(database).await;
+    child::until_forgotten(watch).await;
     came_by
 }
 
@@ -56,7 +62,8 @@ async fn dies(database: &TestDatabase, set: &str, way: &str, place: &str) -> Vec
 /// runs statement by statement, a record of how far it came.
 async fn assert_known(
     (migrator, schemas): (&Migrator, &BTreeMap<usize, Vec<String>>),
-    (database, place): (&TestDatabase, &str),
+    (database, watch): (&TestDatabase, &Client),
+    place: &str,
 ) {
     let (version, rest) = parts(place);
     let is_up = place.starts_with("migration-");
@@ -66,7 +73,7 @@ async fn assert_known(
     if rest == "done" || if is_up { is_whole } else { is_whole_back } {
         let is_before = (rest == "done") != is_up;
         let last = if is_before { version - 1 } else { version };
-        let (found, whole) = (dump::names(database).await, &schemas[&last]);
+        let (found, whole) = (dump::names(watch).await, &schemas[&last]);
         let differing: Vec<_> = found.iter().filter(|name| !whole.contains(name)).collect();
         let missing: Vec<_> = whole.iter().filter(|name| !found.contains(name)).collect();
         assert!(found == *whole, "killed at {place}: {differing:?} too many, {missing:?} missing");
@@ -89,10 +96,11 @@ async fn killed_at_every_statement_of_every_file_the_schema_is_of_one_version_an
     let schemas = whole_schemas(&migrator).await;
     let (up, _, schema) = undisturbed("shipped").await;
     let database = TestDatabase::empty().await;
+    let watch = database.superuser().await;
 
     for place in &up {
-        dies(&database, "shipped", "up", place).await;
-        assert_known((&migrator, &schemas), (&database, place)).await;
+        dies((&database, &watch), ("shipped", "up"), place).await;
+        assert_known((&migrator, &schemas), (&database, &watch), place).await;
     }
 
     assert_eq!(dump::invalid_indexes(&database).await, [""; 0]);
@@ -108,12 +116,13 @@ async fn killed_at_every_statement_of_the_way_back_the_schema_is_of_one_version_
     let schemas = whole_schemas(&migrator).await;
     let (_, down, schema) = undisturbed("shipped").await;
     let database = TestDatabase::empty().await;
+    let watch = database.superuser().await;
     let owner = database.owner_config();
     migrator.up(&owner, Some("sayso_app")).await.unwrap();
 
     for place in &down {
-        dies(&database, "shipped", "down", place).await;
-        assert_known((&migrator, &schemas), (&database, place)).await;
+        dies((&database, &watch), ("shipped", "down"), place).await;
+        assert_known((&migrator, &schemas), (&database, &watch), place).await;
     }
 
     let applied = migrator.up(&owner, Some("sayso_app")).await.unwrap();
@@ -127,10 +136,11 @@ async fn killed_outside_a_transaction_the_next_run_goes_on_at_the_right_statemen
     let migrator = sets::named("concurrent");
     let (up, _, schema) = undisturbed("concurrent").await;
     let database = TestDatabase::empty().await;
+    let watch = database.superuser().await;
     let mut expected = 0;
 
     for (index, place) in up.iter().enumerate() {
-        let came_by = dies(&database, "concurrent", "up", place).await;
+        let came_by = dies((&database, &watch), ("concurrent", "up"), place).await;
         assert_eq!(came_by.first(), Some(&up[expected]), "on the way to {place}");
         let (version, rest) = parts(place);
         let is_whole = version != 2;
@@ -154,12 +164,13 @@ async fn killed_on_the_way_back_outside_a_transaction_both_ways_still_lead_to_a_
     let migrator = sets::named("concurrent");
     let (_, down, schema) = undisturbed("concurrent").await;
     let database = TestDatabase::empty().await;
+    let watch = database.superuser().await;
     let owner = database.owner_config();
 
     for place in down.iter().filter(|place| parts(place).0 == 2) {
         migrator.up(&owner, Some("sayso_app")).await.unwrap();
         assert_eq!(dump::schema(&database).await, schema, "before {place}");
-        dies(&database, "concurrent", "down", place).await;
+        dies((&database, &watch), ("concurrent", "down"), place).await;
     }
     let (_, ended_well) = child::places(child::start(&database, "concurrent", "down", "")).await;
     assert!(ended_well);
@@ -187,7 +198,7 @@ async fn killed_while_an_index_is_built_the_server_lets_go_and_the_next_run_buil
     .await;
     child.kill().unwrap();
     child.wait().unwrap();
-    child::until_forgotten(&database).await;
+    child::until_forgotten(&database.superuser().await).await;
 
     assert_eq!(dump::invalid_indexes(&database).await, ["things_a_idx"]);
     writer.batch_execute("ROLLBACK").await.unwrap();

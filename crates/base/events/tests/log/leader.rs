@@ -278,9 +278,11 @@ async fn whoever_reads_the_whole_log_does_not_stop_it_where_room_has_to_be_made(
     database.change("UPDATE log_head SET position = 260000").await;
     let wanted = "SELECT to_regclass('event_log_750000') IS NOT NULL";
     let began = Instant::now();
+    let mut pace = tokio::time::interval(Duration::from_millis(100));
     while began.elapsed() < LOOKED_AROUND {
         // It would wait in vain for a log that stands still.
         handover(&database, &stage).await;
+        pace.tick().await;
     }
     reading.rollback().await.unwrap();
 
