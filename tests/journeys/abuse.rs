@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use sayso_testkit::{Client, ProcessSetup, TestDatabase, read, until};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::company::Company;
+use crate::company::{Company, PASSWORD};
 use crate::truth::Truth;
 use crate::wire::{Heard, PROMPTLY, connect, hear, say};
 
@@ -324,31 +324,62 @@ async fn slow_heads_bodies_and_readers_are_let_go_and_others_are_served_meanwhil
     assert_eq!(ceo.get("/api/tasks").await.status, 200);
 }
 
+/// What would paint a terminal, and pretend to be a line of the log.
+const FORGED: &str = "\r\n2026-01-01T00:00:00Z  INFO forged \x1b[31m";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_clients_send_of_themselves_is_one_tame_line_of_the_audit_and_of_no_log() {
-    let (company, database) = impatient().await;
-    let url = company.server.url();
-    let agent = format!("\x1b[31mred\x1b[0m{}", "a".repeat(20_000));
-    let body = json!({ "email": "ceo@example.com", "password": "not-the-password-at-all" });
-    let body = body.to_string();
-    let bytes = format!(
-        "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nUser-Agent: {}\r\nX-Forwarded-For: 6.6.6.6\r\n\
-         X-Request-Id: r-77\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        agent.replace('\x1b', "\t"),
-        body.len(),
-    );
-    is_refused("a wrong password", &say(&url, bytes.as_bytes()).await, &[401]);
+    for format in ["pretty", "json"] {
+        let database = TestDatabase::new().await;
+        let setup = ProcessSetup::on(&database)
+            .env("SAYSO_LOG__FORMAT", format)
+            .env("SAYSO_LOG__FILTER", "debug,tokio_postgres=info");
+        let company = Company::found(setup).await;
+        let url = company.server.url();
+        let body = json!({ "email": "ceo@example.com", "password": "not-the-password-at-all" });
+        let body = body.to_string();
+        let login = |agent: &str| {
+            format!(
+                "POST /api/auth/login HTTP/1.1\r\nHost: a\r\nUser-Agent: {agent}\r\n\
+                 X-Forwarded-For: 6.6.6.6\r\nX-Request-Id: r-77\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len(),
+            )
+        };
 
-    let entry = until("the refusal in the audit", PROMPTLY, async || {
-        let page = company.ceo.get("/api/audit?action=auth.login_refused").await.expect(200);
-        page["items"].get(0).cloned()
-    })
-    .await;
-    assert_eq!(entry["address"], "127.0.0.1", "nobody listed says otherwise");
-    assert_eq!(entry["requestId"], "r-77");
-    let kept = entry["agent"].as_str().unwrap();
-    assert!(kept.chars().count() == 256 && !kept.chars().any(char::is_control), "{kept}");
-    let log = company.server.log();
-    assert!(!log.contains("not-the-password-at-all") && !log.contains('\x1b'), "{log}");
-    drop(database);
+        let long = format!("\tred{}", "a".repeat(20_000));
+        is_refused("a wrong password", &say(&url, login(&long).as_bytes()).await, &[401]);
+        is_refused("an escape", &say(&url, login("\x1b[31mred").as_bytes()).await, &[400]);
+        let endless = "a".repeat(1_000_000);
+        is_refused("a long agent", &say(&url, login(&endless).as_bytes()).await, &[431]);
+        let forged = json!({ "email": format!("a{FORGED}@example.com"), "password": FORGED });
+        let reply = company.ann.post("/api/auth/login", forged).await;
+        assert!(reply.status.is_client_error(), "{}", reply.text);
+        let device = json!({ "email": "ann@example.com", "password": PASSWORD,
+            "deviceName": FORGED });
+        company.ann.post("/api/auth/login", device).await;
+        company.ceo.get("/api/nothing%0d%0a2026%20INFO%20forged%1b%5b31m?a=%0d%0a%1b").await;
+        let task = json!({ "title": FORGED, "description": FORGED });
+        company.ceo.post("/api/tasks", task).await;
+
+        let entry = until("the refusal in the audit", PROMPTLY, async || {
+            let page = company.ceo.get("/api/audit?action=auth.login_refused").await.expect(200);
+            let items = page["items"].as_array().unwrap().clone();
+            items.into_iter().find(|entry| entry["requestId"] == "r-77")
+        })
+        .await;
+        assert_eq!(entry["address"], "127.0.0.1", "nobody listed says otherwise");
+        let kept = entry["agent"].as_str().unwrap();
+        assert!(kept.chars().count() == 256 && !kept.chars().any(char::is_control), "{kept}");
+        let log = company.server.log();
+        assert!(log.contains("/api/auth/login"), "{format}: {log}");
+        assert!(!log.contains("not-the-password-at-all") && !log.contains('\x1b'), "{log}");
+        assert!(!log.lines().any(|line| line.starts_with("2026-01-01")), "{format}: {log}");
+        if format == "json" {
+            let forged = log.lines().find(|line| {
+                line.contains("forged") && serde_json::from_str::<Value>(line).is_err()
+            });
+            assert_eq!(forged, None);
+        }
+    }
 }

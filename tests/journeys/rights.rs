@@ -59,6 +59,9 @@ async fn everybody_is_told_whether_they_may_and_by_which_rule() {
     let task = ann.post("/api/tasks", json!({ "title": "Mine" })).await.expect(201);
     let (channel, task) =
         (format!("channel:{launch}"), format!("task:{}", task["id"].as_str().unwrap()));
+    let path = format!("/api/channels/{launch}/messages");
+    let said = ann.post(&path, json!({ "content": "Hello" })).await.expect(201);
+    let said = format!("message:{}", said["id"].as_str().unwrap());
     let own = format!("user:{}", ann.user_id());
     let boss = format!("user:{}", ceo.user_id());
     let cases = [
@@ -66,9 +69,15 @@ async fn everybody_is_told_whether_they_may_and_by_which_rule() {
         (ceo, "channel.create", None, (true, "role")),
         (ann, "message.send", Some(&channel), (true, "channel.member")),
         (ann, "channel.manage_members", Some(&channel), (false, "channel.not_admin")),
-        (ceo, "channel.manage_members", Some(&channel), (true, "channel.admin")),
+        (ceo, "channel.manage_members", Some(&channel), (true, "role")),
+        (ann, "channel.update", Some(&channel), (false, "channel.not_admin")),
+        (ann, "message.edit", Some(&said), (true, "message.sender")),
+        (ceo, "message.edit", Some(&said), (false, "message.not_sender")),
+        (ceo, "message.delete", Some(&said), (true, "channel.admin")),
+        (bob, "message.delete", Some(&said), (false, "resource.not_found")),
         (bob, "channel.view", Some(&channel), (false, "resource.not_found")),
         (ann, "task.update", Some(&task), (true, "task.creator")),
+        (ann, "task.delete", Some(&task), (true, "task.creator")),
         (bob, "task.view", Some(&task), (false, "resource.not_found")),
         (ann, "user.update", Some(&own), (true, "user.own")),
         (ann, "user.update", Some(&boss), (false, "role")),
@@ -83,6 +92,56 @@ async fn everybody_is_told_whether_they_may_and_by_which_rule() {
         let refused = ann.get(&format!("/api/auth/explain?{query}")).await;
         assert_eq!(refused.status.as_u16(), 422, "{query}");
     }
+}
+
+/// What the table lets a person do by what ties them to a thing is denied to
+/// this one person, at HTTP and at the socket, and taken back; another is
+/// granted what their role would not let them.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_hang_on_a_thing_are_denied_and_granted_to_one_person() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let Company { ceo, ann, bob, .. } = &company;
+    let launch = open_channel(ceo, "launch", &[ann, bob]).await;
+    let task = json!({ "title": "Boards", "channelId": launch });
+    let task = ceo.post("/api/tasks", task).await.expect(201);
+    let chore = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    let talk = format!("/api/channels/{launch}/messages");
+    let mine = ann.post("/api/tasks", json!({ "title": "Mine" })).await.expect(201);
+    let mine = format!("/api/tasks/{}", mine["id"].as_str().unwrap());
+    let give = async |who: &Client, body: Value| {
+        let path = format!("/api/users/{}/grants", who.user_id());
+        ceo.post(&path, body).await.expect(200);
+    };
+    let edit = async |who: &Client, path: &str, title: &str| {
+        let version = who.get(path).await.expect(200)["version"].clone();
+        let body = json!({ "title": title, "version": version });
+        read(who.request(Method::PATCH, path).json(&body)).await.unwrap().status.as_u16()
+    };
+    assert_eq!(edit(bob, &chore, "Bob's").await, 403);
+
+    let denied = ["message.send", "task.create", "task.update"];
+    let deny = denied.map(|name| json!({ "permission": name, "effect": "deny" }));
+    give(ann, json!({ "add": deny })).await;
+    let grant = json!({ "permission": "task.update", "effect": "grant" });
+    give(bob, json!({ "add": [grant] })).await;
+
+    assert_eq!(ann.post(&talk, json!({ "content": "Hello" })).await.status.as_u16(), 403);
+    let socket = Sockets::start();
+    let connect = Connect { id: "ann", person: ann, transports: &["websocket"], resume: None };
+    socket.connect_and_wait(&connect).await;
+    let send = json!({ "channelId": launch, "content": "Hello", "clientId": "c-1" });
+    let answer = socket.emit("ann", "message.send", &send).await;
+    assert_eq!(answer["error"]["status"], json!(403), "{answer}");
+    assert_eq!(ann.get(&talk).await.status.as_u16(), 200, "reading is another thing");
+    assert_eq!(ann.post("/api/tasks", json!({ "title": "More" })).await.status.as_u16(), 403);
+    assert_eq!(edit(ann, &mine, "Ours").await, 403);
+    assert_eq!(edit(bob, &chore, "Bob's").await, 200);
+    assert_eq!(bob.get(&mine).await.status.as_u16(), 404, "what one may not see stays hidden");
+
+    give(ann, json!({ "remove": denied })).await;
+    assert_eq!(ann.post(&talk, json!({ "content": "Hello" })).await.status.as_u16(), 201);
+    assert_eq!(edit(ann, &mine, "Ours").await, 200);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sayso_kernel::{Clock, Random, Timestamp};
 use uuid::Uuid;
 
-use crate::{Actor, Grant, Permission, Role, SessionId, UserId};
+use crate::{Actor, Grant, Permission, Role, SessionId, Ties, UserId};
 
 /// The door through which an operation came. Written into events and audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +118,13 @@ impl Ctx {
     pub fn granted(&self, permission: Permission) -> Grant {
         let now = self.now();
         self.actor.as_ref().map_or(Grant::No, |actor| actor.granted(permission, now))
+    }
+
+    /// Whether who acts may do this to a thing that they see and are so tied to.
+    /// Nobody may nothing.
+    #[must_use]
+    pub fn may(&self, permission: Permission, ties: Ties) -> bool {
+        self.granted(permission).holds(ties)
     }
 
     /// Who acts, where the door guarantees that somebody does. A door that let

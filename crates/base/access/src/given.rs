@@ -3,7 +3,7 @@
 use sayso_kernel::Timestamp;
 
 use crate::matrix::by_role;
-use crate::{Grant, Permission, Role};
+use crate::{Grant, Permission, Role, Tie, Ties};
 
 /// A permission that one person has, or has not, whatever the role says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,59 @@ pub struct Ruling {
     pub because: Because,
     /// Until when, where it ends.
     pub expires_at: Option<Timestamp>,
+}
+
+impl Ruling {
+    /// What it comes to for a thing that they see and are so tied to.
+    #[must_use]
+    pub fn on(self, ties: Ties) -> Verdict {
+        let because = match (self.because, self.grant) {
+            (Because::Role, Grant::When(_)) => self.grant.tie(ties).map(Reason::Tie),
+            (because, _) => Some(Reason::Rights(because)),
+        };
+        Verdict { is_allowed: self.grant.holds(ties), reason: because.unwrap_or(Reason::Untied) }
+    }
+}
+
+/// What holds for one permission of one person and one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether they may.
+    pub is_allowed: bool,
+    /// By what.
+    pub reason: Reason,
+}
+
+/// The rule that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// What holds for the person, whatever the thing.
+    Rights(Because),
+    /// What ties them to the thing.
+    Tie(Tie),
+    /// That nothing does which would be enough.
+    Untied,
+}
+
+impl Reason {
+    /// The name on the wire. What one's own and what nothing is called, depends
+    /// on the thing.
+    #[must_use]
+    pub const fn rule(self, own: &'static str, untied: &'static str) -> &'static str {
+        match self {
+            Self::Rights(Because::Role) => "role",
+            Self::Rights(Because::Granted) => "grant",
+            Self::Rights(Because::Denied) => "denial",
+            Self::Tie(Tie::Own) => own,
+            Self::Tie(Tie::Assigned) => "task.assignee",
+            Self::Tie(Tie::Line) => "user.reporting_line",
+            Self::Tie(Tie::Member) => "channel.member",
+            Self::Tie(Tie::Admin) => "channel.admin",
+            Self::Tie(Tie::Public) => "channel.public",
+            Self::Tie(Tie::Private) => "channel.private",
+            Self::Untied => untied,
+        }
+    }
 }
 
 /// Everything a person was granted or denied. Mostly empty, always small.
@@ -89,11 +142,31 @@ mod tests {
             (Permission::ChannelCreate, end, Grant::No, Because::Role),
             (Permission::UserList, end, Grant::No, Because::Denied),
             (Permission::ChannelCreateDirect, now, Grant::Yes, Because::Role),
-            (Permission::TaskView, now, Grant::When, Because::Role),
+            (Permission::UserUpdate, now, Grant::When(&[Tie::Own]), Because::Role),
         ];
         for (permission, at, grant, because) in cases {
             let ruling = givens.ruling(Role::Staff, permission, at);
             assert_eq!((ruling.grant, ruling.because), (grant, because), "{permission:?}");
         }
+    }
+
+    #[test]
+    fn a_verdict_names_what_decided() {
+        let staff = |given: Vec<Given>, ties: Ties| {
+            let now = Timestamp::UNIX_EPOCH;
+            let verdict = Givens::new(given).ruling(Role::Staff, Permission::TaskUpdate, now);
+            let verdict = verdict.on(ties);
+            (verdict.is_allowed, verdict.reason.rule("task.creator", "task.not_concerned"))
+        };
+        let given = |is_granted| {
+            let permission = Permission::TaskUpdate;
+            vec![Given { permission, is_granted, expires_at: None }]
+        };
+        let own = Ties::NONE.with(Tie::Own, true);
+
+        assert_eq!(staff(vec![], Ties::NONE), (false, "task.not_concerned"));
+        assert_eq!(staff(vec![], own), (true, "task.creator"));
+        assert_eq!(staff(given(false), own), (false, "denial"));
+        assert_eq!(staff(given(true), Ties::NONE), (true, "grant"));
     }
 }

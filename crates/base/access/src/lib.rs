@@ -11,10 +11,12 @@ mod given;
 mod identity;
 mod matrix;
 mod role;
+mod tie;
 
 pub use ctx::{Ctx, Origin, TOKEN_MISSING, Via};
 pub use decision::Decision;
-pub use given::{Because, Given, Givens, Ruling};
+pub use given::{Because, Given, Givens, Reason, Ruling, Verdict};
 pub use identity::{Actor, SessionId, UserId};
-pub use matrix::{Grant, Permission, TABLE, by_role};
+pub use matrix::{Grant, Permission, TABLE, by_role, sees};
 pub use role::Role;
+pub use tie::{Tie, Ties};

@@ -91,7 +91,7 @@ pub(crate) async fn managed(
     let actor = ctx.require_actor()?;
     let channel = repo::lock(tx, id).await?.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     let own = repo::lock_role(tx, id, actor.user_id).await?;
-    policy::manage(actor.role, channel.kind, own).require()?;
+    policy::update(ctx, channel.kind, own).require()?;
     if version.is_some_and(|version| version != channel.version) {
         return Err(stale(tx, actor.user_id, &channel).await?);
     }

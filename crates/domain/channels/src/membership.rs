@@ -30,7 +30,7 @@ pub async fn join_in(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Channel, F
     if repo::lock_role(tx, id, actor.user_id).await?.is_some() {
         return Ok(channel);
     }
-    policy::enter(actor.role, channel.kind).require()?;
+    policy::enter(ctx, channel.kind).require()?;
     let role = own_role(tx, actor.user_id).await?;
     let (newcomer, now) = ((actor.user_id, role), ctx.now());
     repo::set_members(tx, id, &[newcomer], now).await?;
@@ -103,7 +103,7 @@ pub async fn change_members_in(
         return join_in(tx, ctx, id).await;
     }
     let after = roles_after(&before, change);
-    allow(actor, &channel, &before, &after, change)?;
+    allow(ctx, &channel, &before, &after, change)?;
     check_people(tx, &before, change).await?;
     let added: Vec<(UserId, MemberRole)> =
         after.iter().filter(|(user, role)| before.get(user) != Some(role)).map(pair).collect();
@@ -198,18 +198,19 @@ fn comes_in(actor: &Actor, before: &Roles, change: &MemberChange) -> bool {
 
 /// Managing needs the right to manage; coming in and going by oneself do not.
 fn allow(
-    actor: &Actor,
+    ctx: &Ctx,
     channel: &Channel,
     before: &Roles,
     after: &Roles,
     change: &MemberChange,
 ) -> Result<(), Fault> {
+    let actor = ctx.require_actor()?;
     let own = before.get(&actor.user_id).copied();
     let comes_in = comes_in(actor, before, change);
     let goes = change.add.is_empty() && change.remove == [actor.user_id] && own.is_some();
-    let manages = policy::manage(actor.role, channel.kind, own);
+    let manages = policy::manage(ctx, channel.kind, own);
     if comes_in && manages != Decision::Allow {
-        return policy::enter(actor.role, channel.kind).require();
+        return policy::enter(ctx, channel.kind).require();
     }
     if !goes {
         manages.require()?;

@@ -1,6 +1,6 @@
 //! Who may do what with a channel (contract, chapter 3). Pure.
 
-use sayso_access::{Ctx, Decision, Grant, Permission, Role};
+use sayso_access::{Ctx, Decision, Grant, Permission, Role, Tie, Ties, sees};
 
 use crate::model::{ChannelKind, MemberRole};
 
@@ -18,13 +18,23 @@ pub fn manage_categories(ctx: &Ctx) -> Decision {
     Decision::allow_or_deny(ctx.granted(Permission::CategoryManage) == Grant::Yes)
 }
 
-/// A channel is seen by everybody if it is public, else by its members.
-pub fn view(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
-    if kind == ChannelKind::Public || member.is_some() { Decision::Allow } else { Decision::Hide }
+/// What ties somebody to a channel in which they are this.
+#[must_use]
+pub fn ties(kind: ChannelKind, member: Option<MemberRole>) -> Ties {
+    Ties::NONE
+        .with(Tie::Member, member.is_some())
+        .with(Tie::Admin, member >= Some(MemberRole::Admin))
+        .with(Tie::Public, kind == ChannelKind::Public)
+        .with(Tie::Private, kind == ChannelKind::Private)
 }
 
-/// Reading and sending is for members. Who sees a public channel and has not
-/// joined is told so.
+/// A channel is seen by everybody if it is public, else by its members.
+pub fn view(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    if sees(Permission::ChannelView, ties(kind, member)) { Decision::Allow } else { Decision::Hide }
+}
+
+/// Reading is for members. Who sees a public channel and has not joined is
+/// told so.
 pub fn talk(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
     match (view(kind, member), member) {
         (Decision::Allow, Some(_)) => Decision::Allow,
@@ -33,25 +43,37 @@ pub fn talk(kind: ChannelKind, member: Option<MemberRole>) -> Decision {
     }
 }
 
-/// Changing a channel and its members is for its owners and admins, and for
-/// the CEO where he sees it.
-pub fn manage(role: Role, kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+/// Changing a channel, putting it away, deleting and restoring it is for its
+/// owners and admins, and for the CEO where he sees it.
+pub fn update(ctx: &Ctx, kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    of_seen(ctx, Permission::ChannelUpdate, kind, member)
+}
+
+/// Changing its members likewise.
+pub fn manage(ctx: &Ctx, kind: ChannelKind, member: Option<MemberRole>) -> Decision {
+    of_seen(ctx, Permission::ChannelManageMembers, kind, member)
+}
+
+fn of_seen(
+    ctx: &Ctx,
+    permission: Permission,
+    kind: ChannelKind,
+    member: Option<MemberRole>,
+) -> Decision {
     match view(kind, member) {
-        Decision::Allow => {
-            let runs_it = member.is_some_and(|member| member >= MemberRole::Admin);
-            Decision::allow_or_deny(runs_it || role == Role::Ceo)
-        }
+        Decision::Allow => Decision::allow_or_deny(ctx.may(permission, ties(kind, member))),
         other => other,
     }
 }
 
 /// Coming in by oneself: anybody into a public channel, the CEO into a private
-/// one (and is then visibly a member), nobody into a direct one.
-pub fn enter(role: Role, kind: ChannelKind) -> Decision {
-    match kind {
-        ChannelKind::Public => Decision::Allow,
-        ChannelKind::Private if role == Role::Ceo => Decision::Allow,
-        ChannelKind::Private | ChannelKind::Direct => Decision::Hide,
+/// one (and is then visibly a member), nobody into a direct one. Who is not in
+/// it sees a public one alone.
+pub fn enter(ctx: &Ctx, kind: ChannelKind) -> Decision {
+    match (ctx.may(Permission::ChannelEnter, ties(kind, None)), view(kind, None)) {
+        (true, _) => Decision::Allow,
+        (false, Decision::Allow) => Decision::Deny,
+        (false, other) => other,
     }
 }
 
@@ -113,20 +135,26 @@ mod tests {
     #[test]
     fn members_are_managed_by_admins_and_by_a_ceo_who_sees_the_channel() {
         let member = Some(MemberRole::Member);
-        assert_eq!(manage(Role::Manager, ChannelKind::Public, member), Decision::Deny);
-        assert_eq!(manage(Role::Ceo, ChannelKind::Public, None), Decision::Allow);
-        assert_eq!(manage(Role::Ceo, ChannelKind::Private, None), Decision::Hide);
-        assert_eq!(
-            manage(Role::Staff, ChannelKind::Private, Some(MemberRole::Admin)),
-            Decision::Allow
-        );
+        let admin = Some(MemberRole::Admin);
+        let of = |role| caller(role, &[]);
+        for may in [manage, update] {
+            assert_eq!(may(&of(Role::Manager), ChannelKind::Public, member), Decision::Deny);
+            assert_eq!(may(&of(Role::Ceo), ChannelKind::Public, None), Decision::Allow);
+            assert_eq!(may(&of(Role::Ceo), ChannelKind::Private, None), Decision::Hide);
+            assert_eq!(may(&of(Role::Staff), ChannelKind::Private, admin), Decision::Allow);
+        }
     }
 
     #[test]
     fn only_the_ceo_enters_a_private_channel_uninvited_and_nobody_a_direct_one() {
-        assert_eq!(enter(Role::Ceo, ChannelKind::Private), Decision::Allow);
-        assert_eq!(enter(Role::Manager, ChannelKind::Private), Decision::Hide);
-        assert_eq!(enter(Role::Ceo, ChannelKind::Direct), Decision::Hide);
+        let (ceo, manager) = (caller(Role::Ceo, &[]), caller(Role::Manager, &[]));
+        assert_eq!(enter(&ceo, ChannelKind::Private), Decision::Allow);
+        assert_eq!(enter(&manager, ChannelKind::Private), Decision::Hide);
+        assert_eq!(enter(&manager, ChannelKind::Public), Decision::Allow);
+        assert_eq!(enter(&ceo, ChannelKind::Direct), Decision::Hide);
+        let kept_out = caller(Role::Ceo, &[(Permission::ChannelEnter, false)]);
+        assert_eq!(enter(&kept_out, ChannelKind::Public), Decision::Deny);
+        assert_eq!(enter(&kept_out, ChannelKind::Private), Decision::Hide);
     }
 
     #[test]

@@ -48,11 +48,11 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Channel
     let actor = ctx.require_actor()?;
     let Some(channel) = repo::lock_deleted(tx, id).await? else {
         let (channel, reading) = service::visible(tx, ctx, id).await?;
-        policy::manage(actor.role, channel.kind, reading.role).require()?;
+        policy::update(ctx, channel.kind, reading.role).require()?;
         return Ok(channel);
     };
     let own = repo::lock_role(tx, id, actor.user_id).await?;
-    policy::manage(actor.role, channel.kind, own).require()?;
+    policy::update(ctx, channel.kind, own).require()?;
     let restored = repo::restore(tx, id, ctx.now()).await;
     let channel = restored.on_constraint("channels_name_key", || Fault::new(&NAME_TAKEN))?;
     let members: Vec<UserId> = repo::member_ids(tx, id).await?;

@@ -38,7 +38,7 @@ pub async fn update_in(
 async fn editable(tx: &mut Tx, ctx: &Ctx, id: MessageId) -> Result<(Message, Standing), Fault> {
     let (message, standing) = held(tx, ctx, id).await?;
     let is_sender = ctx.user_id() == Some(message.sender_id);
-    policy::edit(standing, is_sender).require()?;
+    policy::edit(ctx, standing, is_sender).require()?;
     require_open(standing)?;
     Ok((message, standing))
 }

@@ -11,6 +11,7 @@
 pub mod edit;
 pub mod error;
 pub mod events;
+pub mod explain;
 pub mod mention;
 pub mod model;
 pub mod policy;

@@ -7,6 +7,7 @@ use sayso_kernel::fault::NOT_FOUND;
 
 use crate::error::TOO_MANY_EMOJIS;
 use crate::model::{EMOJIS_MAX, Message, MessageId, ReactionChange};
+use crate::policy;
 use crate::service::{held, require_open};
 use crate::{events, repo};
 
@@ -26,6 +27,7 @@ pub async fn react_in(
 ) -> Result<Message, Fault> {
     let user = ctx.require_actor()?.user_id;
     let (before, standing) = held(tx, ctx, id).await?;
+    policy::send(ctx, standing).require()?;
     require_open(standing)?;
     let add: Vec<String> =
         change.add.iter().filter(|emoji| !change.remove.contains(emoji)).cloned().collect();

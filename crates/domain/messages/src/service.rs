@@ -31,6 +31,7 @@ pub async fn send_in(
     draft: &Draft,
 ) -> Result<Message, Fault> {
     let standing = require_member(tx, ctx, channel).await?;
+    policy::send(ctx, standing).require()?;
     require_open(standing)?;
     let mut message = compose(ctx, channel, draft)?;
     let (mentions, mut faults) = known(tx, channel, &message.mentions, &draft.mentions).await?;
@@ -60,6 +61,7 @@ pub async fn send_in(
 /// As [`send_in`].
 pub async fn send(db: &Db, ctx: &Ctx, channel: ChannelId, draft: &Draft) -> Result<Message, Fault> {
     if draft.thread_id.is_none()
+        && policy::sends_as_member(ctx)
         && let Ok(message) = compose(ctx, channel, draft)
         && repo::insert_with_fact(db, ctx, &message, events::sent(&message)).await?
     {
@@ -144,11 +146,7 @@ pub(crate) fn unknown_message(field: &str) -> FieldFault {
 
 /// 409 for a channel that is put away.
 pub(crate) fn require_open(standing: Standing) -> Result<(), Fault> {
-    if policy::send(standing) == Decision::Allow {
-        Ok(())
-    } else {
-        Err(Fault::new(&CHANNEL_ARCHIVED))
-    }
+    if standing.archived { Err(Fault::new(&CHANNEL_ARCHIVED)) } else { Ok(()) }
 }
 
 /// A message of a channel that the caller is a member of.

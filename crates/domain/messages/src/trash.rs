@@ -25,7 +25,7 @@ pub async fn delete_in(
 ) -> Result<(), Fault> {
     let (before, standing) = held(tx, ctx, id).await?;
     let actor = ctx.require_actor()?.user_id;
-    policy::delete(standing, actor == before.sender_id).require()?;
+    policy::delete(ctx, standing, actor == before.sender_id).require()?;
     require_version(&before, version)?;
     let deleted = repo::soft_delete(tx, id, actor, ctx.now()).await?;
     let message = deleted.ok_or_else(|| Fault::new(&NOT_FOUND))?;
@@ -45,11 +45,11 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: MessageId) -> Result<Message
     let actor = ctx.require_actor()?;
     let Some((before, standing, by)) = repo::hold_deleted(tx, id, actor.user_id).await? else {
         let (message, standing) = held(tx, ctx, id).await?;
-        policy::delete(standing, actor.user_id == message.sender_id).require()?;
+        policy::delete(ctx, standing, actor.user_id == message.sender_id).require()?;
         return Ok(message);
     };
     let took_back = by.is_none_or(|by| by == before.sender_id);
-    policy::restore(standing, actor.user_id == before.sender_id, took_back).require()?;
+    policy::restore(ctx, standing, actor.user_id == before.sender_id, took_back).require()?;
     let restored = repo::restore(tx, id, ctx.now()).await?;
     let message = restored.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     tx.emit(events::restored(&message));

@@ -39,7 +39,7 @@ pub async fn assign_in(
     change: &Assignment,
 ) -> Result<Task, Fault> {
     let (before, sight) = service::locked(tx, ctx, id).await?;
-    policy::assign(ctx.require_actor()?.role, &sight).require()?;
+    policy::assign(ctx, &sight).require()?;
     let named = named("assign", &change.assign);
     let unknown = unknown_assignees(tx, before.channel_id, &named).await?;
     if !unknown.is_empty() {

@@ -49,7 +49,7 @@ pub struct Comment {
 pub async fn add_in(tx: &mut Tx, ctx: &Ctx, id: TaskId, content: &str) -> Result<Comment, Fault> {
     let actor = ctx.require_actor()?;
     let (task, sight) = service::locked(tx, ctx, id).await?;
-    policy::comment(actor.role, &sight).require()?;
+    policy::comment(ctx, &sight).require()?;
     let now = ctx.now();
     let comment = Comment {
         id: CommentId(ctx.new_id()),

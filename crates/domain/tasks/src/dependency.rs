@@ -128,7 +128,7 @@ pub async fn change_in(
     let others: Vec<TaskId> = others.into_iter().filter(|other| *other != id).collect();
     repo::lock_all(tx, &others).await?;
     let (before, sight) = service::locked(tx, ctx, id).await?;
-    policy::update(ctx.require_actor()?.role, &sight).require()?;
+    policy::update(ctx, &sight).require()?;
     check_known(tx, ctx, id, &change.add).await?;
     let removed = repo::remove_dependencies(tx, id, &change.remove).await?;
     check_circles(tx, ctx, id, &change.add).await?;

@@ -39,7 +39,7 @@ pub(crate) async fn apply_in(
     version: i32,
     edit: Edit,
 ) -> Result<Task, Fault> {
-    policy::update(ctx.require_actor()?.role, &sight).require()?;
+    policy::update(ctx, &sight).require()?;
     if before.version != version {
         return Err(service::stale(&before));
     }

@@ -1,6 +1,6 @@
 //! Who may do what with a task (contract, chapter 3). Pure.
 
-use sayso_access::{Decision, Role};
+use sayso_access::{Ctx, Decision, Permission, Tie, Ties, sees};
 use sayso_channels::{ChannelKind, MemberRole};
 
 /// What connects a person with a task.
@@ -18,52 +18,66 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Whether the channel alone shows it to them.
-    fn by_channel(&self) -> bool {
-        self.channel.is_some_and(|(kind, role)| kind == ChannelKind::Public || role.is_some())
-    }
-
-    /// Their line shows what stands in no channel; what stands in a private or
-    /// direct channel they are not in stays there.
-    fn by_line(&self) -> bool {
-        self.is_in_line && (self.channel.is_none() || self.by_channel())
+    /// As the table of permissions has it. Their line shows what stands in no
+    /// channel; what stands in a private or direct channel they are not in
+    /// stays there.
+    #[must_use]
+    pub fn ties(&self) -> Ties {
+        let kind = self.channel.map(|(kind, _)| kind);
+        let role = self.channel.and_then(|(_, role)| role);
+        let is_public = kind == Some(ChannelKind::Public);
+        let is_shown = kind.is_none() || is_public || role.is_some();
+        Ties::NONE
+            .with(Tie::Own, self.is_creator)
+            .with(Tie::Assigned, self.is_assignee)
+            .with(Tie::Line, self.is_in_line && is_shown)
+            .with(Tie::Member, role.is_some())
+            .with(Tie::Admin, role >= Some(MemberRole::Admin))
+            .with(Tie::Public, is_public)
+            .with(Tie::Private, kind == Some(ChannelKind::Private))
     }
 }
 
 /// Who sees a task: who sees its channel, its creator, its assignees, and
 /// those they report to.
 pub fn view(sight: &Sight) -> Decision {
-    let sees = sight.is_creator || sight.is_assignee || sight.by_channel() || sight.by_line();
-    if sees { Decision::Allow } else { Decision::Hide }
+    if sees(Permission::TaskView, sight.ties()) { Decision::Allow } else { Decision::Hide }
 }
 
 /// Who edits a task: creator, assignee, channel admin, reporting line, CEO.
-pub fn update(role: Role, sight: &Sight) -> Decision {
-    match view(sight) {
-        Decision::Allow => Decision::allow_or_deny(sight.is_assignee || runs(role, sight)),
-        other => other,
-    }
+pub fn update(ctx: &Ctx, sight: &Sight) -> Decision {
+    of_seen(ctx, sight, Permission::TaskUpdate)
 }
 
-/// Who answers for a task: creator, channel admin, reporting line, CEO.
-fn runs(role: Role, sight: &Sight) -> bool {
-    let member = sight.channel.and_then(|(_, member)| member);
-    let runs_channel = member.is_some_and(|member| member >= MemberRole::Admin);
-    sight.is_creator || runs_channel || sight.by_line() || role == Role::Ceo
-}
-
-/// Who deletes a task and brings it back: who answers for it.
-pub fn delete(role: Role, sight: &Sight) -> Decision {
-    match view(sight) {
-        Decision::Allow => Decision::allow_or_deny(runs(role, sight)),
-        other => other,
-    }
+/// Who assigns a task: who may edit it, and who may write in its channel.
+pub fn assign(ctx: &Ctx, sight: &Sight) -> Decision {
+    of_seen(ctx, sight, Permission::TaskAssign)
 }
 
 /// Who says something about a task: who may edit it, and who may write in its
 /// channel.
-pub fn comment(role: Role, sight: &Sight) -> Decision {
-    assign(role, sight)
+pub fn comment(ctx: &Ctx, sight: &Sight) -> Decision {
+    of_seen(ctx, sight, Permission::TaskComment)
+}
+
+/// Who deletes a task and brings it back: who answers for it, that is its
+/// creator, channel admin, reporting line, CEO.
+pub fn delete(ctx: &Ctx, sight: &Sight) -> Decision {
+    of_seen(ctx, sight, Permission::TaskDelete)
+}
+
+fn of_seen(ctx: &Ctx, sight: &Sight, permission: Permission) -> Decision {
+    match view(sight) {
+        Decision::Allow => Decision::allow_or_deny(ctx.may(permission, sight.ties())),
+        other => other,
+    }
+}
+
+/// Who makes a task: whoever writes in its channel, which the channel is asked;
+/// one of their own, anybody.
+pub fn create(ctx: &Ctx, is_in_channel: bool) -> Decision {
+    let ties = Ties::NONE.with(Tie::Own, !is_in_channel).with(Tie::Member, is_in_channel);
+    Decision::allow_or_deny(ctx.may(Permission::TaskCreate, ties))
 }
 
 /// Who changes a comment: its author, whoever sees the task.
@@ -73,23 +87,19 @@ pub fn edit_comment(is_author: bool) -> Decision {
 
 /// Who deletes a comment: its author, and who answers for the channel.
 pub fn delete_comment(sight: &Sight, is_author: bool) -> Decision {
-    let member = sight.channel.and_then(|(_, member)| member);
-    let runs_channel = member.is_some_and(|member| member >= MemberRole::Admin);
-    Decision::allow_or_deny(is_author || runs_channel)
-}
-
-/// Who assigns a task: who may edit it, and who may write in its channel.
-pub fn assign(role: Role, sight: &Sight) -> Decision {
-    let writes = sight.channel.is_some_and(|(_, member)| member.is_some());
-    match update(role, sight) {
-        Decision::Deny if writes => Decision::Allow,
-        other => other,
-    }
+    Decision::allow_or_deny(is_author || sight.ties().has(Tie::Admin))
 }
 
 #[cfg(test)]
 mod tests {
+    use sayso_access::Role;
+    use sayso_testkit::TestCtx;
+
     use super::*;
+
+    fn by(role: Role) -> Ctx {
+        TestCtx::new().acting(role)
+    }
 
     fn in_channel(kind: ChannelKind, role: Option<MemberRole>) -> Sight {
         Sight { channel: Some((kind, role)), ..Sight::default() }
@@ -111,12 +121,15 @@ mod tests {
         let assignee = Sight { is_assignee: true, ..Sight::default() };
         let hidden = in_channel(ChannelKind::Private, None);
 
-        assert_eq!(update(Role::Staff, &assignee), Decision::Allow);
-        assert_eq!(comment(Role::Staff, &assignee), Decision::Allow);
-        assert_eq!(delete(Role::Staff, &assignee), Decision::Deny);
-        assert_eq!(delete(Role::Ceo, &assignee), Decision::Allow);
-        assert_eq!(delete(Role::Ceo, &hidden), Decision::Hide);
-        assert_eq!(delete(Role::Staff, &Sight { is_creator: true, ..assignee }), Decision::Allow);
+        assert_eq!(update(&by(Role::Staff), &assignee), Decision::Allow);
+        assert_eq!(comment(&by(Role::Staff), &assignee), Decision::Allow);
+        assert_eq!(delete(&by(Role::Staff), &assignee), Decision::Deny);
+        assert_eq!(delete(&by(Role::Ceo), &assignee), Decision::Allow);
+        assert_eq!(delete(&by(Role::Ceo), &hidden), Decision::Hide);
+        assert_eq!(
+            delete(&by(Role::Staff), &Sight { is_creator: true, ..assignee }),
+            Decision::Allow
+        );
     }
 
     #[test]
@@ -136,7 +149,7 @@ mod tests {
         let sight = Sight { is_in_line: true, ..in_channel(ChannelKind::Private, None) };
 
         assert_eq!(view(&sight), Decision::Hide);
-        assert_eq!(update(Role::Ceo, &sight), Decision::Hide);
+        assert_eq!(update(&by(Role::Ceo), &sight), Decision::Hide);
     }
 
     #[test]
@@ -144,10 +157,13 @@ mod tests {
         let member = in_channel(ChannelKind::Private, Some(MemberRole::Member));
         let admin = in_channel(ChannelKind::Private, Some(MemberRole::Admin));
 
-        assert_eq!(update(Role::Staff, &member), Decision::Deny);
-        assert_eq!(assign(Role::Staff, &member), Decision::Allow);
-        assert_eq!(update(Role::Staff, &admin), Decision::Allow);
-        assert_eq!(update(Role::Ceo, &member), Decision::Allow);
-        assert_eq!(assign(Role::Staff, &in_channel(ChannelKind::Public, None)), Decision::Deny);
+        assert_eq!(update(&by(Role::Staff), &member), Decision::Deny);
+        assert_eq!(assign(&by(Role::Staff), &member), Decision::Allow);
+        assert_eq!(update(&by(Role::Staff), &admin), Decision::Allow);
+        assert_eq!(update(&by(Role::Ceo), &member), Decision::Allow);
+        assert_eq!(
+            assign(&by(Role::Staff), &in_channel(ChannelKind::Public, None)),
+            Decision::Deny
+        );
     }
 }

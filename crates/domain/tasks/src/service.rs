@@ -36,6 +36,7 @@ pub(crate) async fn create_from_in(
     message_id: Option<Uuid>,
 ) -> Result<Task, Fault> {
     ctx.require_actor()?;
+    policy::create(ctx, draft.channel_id.is_some()).require()?;
     let mut wrong = Vec::new();
     if let Some(channel) = draft.channel_id {
         edit::collect(&mut wrong, edit::enter(tx, ctx, channel).await)?;

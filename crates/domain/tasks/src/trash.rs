@@ -26,7 +26,7 @@ pub async fn delete_in(
 ) -> Result<(), Fault> {
     repo::lock_graph(tx).await?;
     let (before, sight) = service::locked(tx, ctx, id).await?;
-    policy::delete(ctx.require_actor()?.role, &sight).require()?;
+    policy::delete(ctx, &sight).require()?;
     if version.is_some_and(|version| version != before.version) {
         return Err(service::stale(&before));
     }
@@ -56,7 +56,7 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<Task, Faul
     }
     let found = repo::lookup_deleted(tx, id, actor.user_id).await?;
     let (before, sight) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
-    policy::delete(actor.role, &sight).require()?;
+    policy::delete(ctx, &sight).require()?;
     bring_back_relations(tx, id).await?;
     let blocked = !before.status.is_closed() && repo::is_waiting(tx, id).await?;
     let note = Note::new(ctx, "restored", Vec::new());

@@ -2,11 +2,12 @@
 //! policy says, and by which rule.
 
 use axum::extract::State;
-use sayso_access::{Because, Ctx, Grant, Permission, UserId};
+use sayso_access::{Ctx, Grant, Permission, Reason, UserId};
 use sayso_channels::{ChannelId, explain as channels};
 use sayso_db::Queries;
 use sayso_kernel::Fault;
 use sayso_kernel::fault::NOT_FOUND;
+use sayso_messages::{MessageId, explain as messages};
 use sayso_tasks::TaskId;
 use sayso_tasks::explain as tasks;
 use sayso_users::explain as users;
@@ -35,8 +36,8 @@ pub(crate) struct Question {
     /// A permission.
     #[param(inline)]
     action: Permission,
-    /// What it is done to: `user:`, `channel:` or `task:`, and the id.
-    #[param(pattern = "^(user|channel|task):[0-9a-fA-F-]{36}$")]
+    /// What it is done to: `user:`, `channel:`, `message:` or `task:`, and the id.
+    #[param(pattern = "^(user|channel|message|task):[0-9a-fA-F-]{36}$")]
     resource: Option<String>,
 }
 
@@ -85,15 +86,11 @@ async fn explain(
 /// What does not hang on a thing.
 fn of_table(ctx: &Ctx, action: Permission) -> Result<(bool, &'static str), Fault> {
     let ruling = ctx.require_actor()?.ruling(action, ctx.now());
-    let rule = match ruling.because {
-        Because::Role => "role",
-        Because::Granted => "grant",
-        Because::Denied => "denial",
-    };
+    let rule = Reason::Rights(ruling.because).rule("", "");
     match ruling.grant {
         Grant::Yes => Ok((true, rule)),
         Grant::No => Ok((false, rule)),
-        Grant::When => {
+        Grant::When(_) => {
             let detail = "is needed: whether one may hangs on it";
             Err(Fault::at_parameter("resource", RESOURCE_REQUIRED, detail))
         }
@@ -110,22 +107,25 @@ async fn of_resource(
     let (kind, id) = resource.split_once(':').unwrap_or_default();
     // What is no id names nothing.
     let id = id.parse().map_err(|_| Fault::new(&NOT_FOUND))?;
-    let (user, channel, task) = (UserId(id), ChannelId(id), TaskId(id));
+    let (user, channel, message, task) = (UserId(id), ChannelId(id), MessageId(id), TaskId(id));
     match (kind, action) {
         ("user", P::UserUpdate) => users::explain(db, ctx, user, users::Action::Update).await,
         ("user", P::UserDelete) => users::explain(db, ctx, user, users::Action::Remove).await,
         ("user", P::UserManage) => users::explain(db, ctx, user, users::Action::Manage).await,
-        ("channel", P::ChannelView) => {
-            channels::explain(db, ctx, channel, channels::Action::View).await
+        (
+            "channel",
+            P::ChannelView
+            | P::ChannelUpdate
+            | P::ChannelManageMembers
+            | P::MessageSend
+            | P::TaskCreate,
+        ) => channels::explain(db, ctx, channel, action).await,
+        ("message", P::MessageEdit | P::MessageDelete) => {
+            messages::explain(db, ctx, message, action).await
         }
-        ("channel", P::ChannelManageMembers) => {
-            channels::explain(db, ctx, channel, channels::Action::Manage).await
+        ("task", P::TaskView | P::TaskUpdate | P::TaskAssign | P::TaskComment | P::TaskDelete) => {
+            tasks::explain(db, ctx, task, action).await
         }
-        ("channel", P::MessageSend | P::TaskCreate) => {
-            channels::explain(db, ctx, channel, channels::Action::Talk).await
-        }
-        ("task", P::TaskView) => tasks::explain(db, ctx, task, tasks::Action::View).await,
-        ("task", P::TaskUpdate) => tasks::explain(db, ctx, task, tasks::Action::Update).await,
         _ => {
             let detail = "is nothing that this is done to";
             Err(Fault::at_parameter("resource", NOT_APPLICABLE, detail))

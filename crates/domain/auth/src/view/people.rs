@@ -30,7 +30,7 @@ impl PermissionView {
         let allowed = match ruling.grant {
             Grant::Yes => "yes",
             Grant::No => "no",
-            Grant::When => "when",
+            Grant::When(_) => "when",
         };
         let reason = reason(ruling.because);
         Self { permission, allowed, reason, expires_at: ruling.expires_at }

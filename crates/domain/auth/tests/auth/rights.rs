@@ -80,7 +80,7 @@ async fn grants_are_the_ceos_to_give_and_never_to_oneself() {
     let body = json!({
         "add": [
             { "permission": "user.manage", "effect": "grant" },
-            { "permission": "task.update", "effect": "deny" },
+            { "permission": "task.view", "effect": "deny" },
             { "permission": "channel.create", "effect": "grant", "expiresAt": "2020-01-01T00:00:00Z" },
             { "permission": "channel.create", "effect": "deny" },
         ],

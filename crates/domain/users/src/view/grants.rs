@@ -97,7 +97,11 @@ impl ChangeGrants {
         };
         let mut add: Vec<Given> = Vec::with_capacity(self.add.len());
         for (n, new) in self.add.into_iter().enumerate() {
-            if !new.permission.can_be_given() {
+            let is_givable = match new.effect {
+                GrantEffect::Grant => new.permission.can_be_granted(),
+                GrantEffect::Deny => new.permission.can_be_denied(),
+            };
+            if !is_givable {
                 let detail = "is for the role alone to give";
                 fault(format!("#/add/{n}/permission"), GRANT_NOT_GIVABLE, detail);
             }
