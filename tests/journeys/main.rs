@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod abuse;
+mod attacks;
 mod backup;
 mod caching;
 mod cast;
@@ -17,6 +18,7 @@ mod crowd;
 mod deploy;
 mod device;
 mod doctor;
+mod door;
 mod example;
 mod faults;
 mod figures;

@@ -2,7 +2,6 @@
 //! out.
 
 mod accounts;
-mod attacks;
 mod elsewhere;
 mod figures;
 mod house;

@@ -1,16 +1,16 @@
-//! Tokens that must not be believed, sent to the door itself; and the same list
-//! shown to a verifier that makes the old mistakes, so that it is known to be
-//! a list of attacks and not of noise.
+//! Tokens that must not be believed, sent to the real server as requests and as
+//! sockets; and the same list shown to a verifier that makes the old mistakes,
+//! so that it is known to be a list of attacks and not of noise.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
-use sayso_access::Role;
+use reqwest::Method;
 use sayso_kernel::secret::hmac_sha256;
-use sayso_testkit::root_key;
+use sayso_testkit::{Client, ProcessSetup, TestDatabase, read, root_key};
 use serde_json::{Map, Value, json};
 
-use crate::stage::{PASSWORD, Stage, json as body_of, request};
+use crate::company::Company;
 
 /// What whoever attacks has: a good token of their own, the public key, and
 /// (for the forgeries that only a careless issuer could sign) the key itself.
@@ -99,7 +99,8 @@ impl Attacker {
         }
         for kid in ["../../../dev/null", "' OR 1=1 --", "", "k\u{0}", "/dev/null", "http://evil/"] {
             let header = with(&self.header, "kid", json!(kid)).to_string();
-            all.push(("kid", signed(&self.own, &header, &claims)));
+            all.push(("own kid", signed(&self.own, &header, &claims)));
+            all.push(("kid", signed(&self.key, &header, &claims)));
         }
         all.push(("altered", {
             let message = format!("{}.{}", encode(&self.header.to_string()), encode(&claims));
@@ -232,23 +233,47 @@ fn weak(token: &str, public: &VerifyingKey) -> bool {
     }
 }
 
-#[tokio::test]
+/// How a refusal to connect begins, when the token is why.
+const REFUSED: &str = "44{\"message\":\"auth.";
+
+/// What the server says to a socket that comes with the token.
+async fn knock(url: &str, token: &str) -> String {
+    let nobody = Client::anonymous(url);
+    let path = "/socket.io/?EIO=4&transport=polling";
+    let opened = nobody.get(path).await;
+    let opened: Value = serde_json::from_str(&opened.text[1..]).unwrap();
+    let path = format!("{path}&sid={}", opened["sid"].as_str().unwrap());
+    let hello = format!("40{}", json!({ "token": token }));
+    read(nobody.request(Method::POST, &path).body(hello)).await.unwrap();
+    let mut told = nobody.get(&path).await.text;
+    if told == "2" {
+        // A ping may come before the answer.
+        told = nobody.get(&path).await.text;
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_attack_comes_in_and_a_careless_verifier_would_let_many() {
-    let stage = Stage::new().await;
-    stage.person("ann@example.com", Role::Staff).await;
-    let pair = stage.log_in("ann@example.com", PASSWORD).await.expect("the password is right");
-    let good = pair.access.expose();
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let url = company.server.url();
+    let good = company.ann.login["accessToken"].as_str().unwrap();
     let attacker = Attacker::new(good);
     let me = async |token: &str| {
-        stage.send(request("GET", "/api/auth/me", Some(token), &Value::Null)).await
+        let request = Client::anonymous(&url).request(Method::GET, "/api/auth/me");
+        read(request.bearer_auth(token)).await.unwrap()
     };
-    assert_eq!(me(good).await.status(), 200);
+    assert_eq!(me(good).await.status, 200);
+    assert!(knock(&url, good).await.contains("\"sid\""));
 
     let (mut believed, attacks) = (Map::new(), attacker.all());
     for (kind, token) in &attacks {
-        let response = me(token).await;
-        let (status, sent) = (response.status(), body_of(response).await);
-        assert_eq!(status, 401, "{kind}: {token}: {sent}");
+        let reply = me(token).await;
+        assert_eq!(reply.status, 401, "{kind}: {token}: {}", reply.text);
+        let told = knock(&url, token).await;
+        let refusal = told.split('\u{1e}').any(|said| said.starts_with(REFUSED));
+        assert!(refusal && !told.contains("40{"), "{kind}: {token}: {told}");
         if weak(token, &attacker.key.verifying_key()) {
             let count = believed.get(*kind).and_then(Value::as_i64).unwrap_or(0);
             believed.insert((*kind).to_owned(), json!(count + 1));
@@ -256,8 +281,8 @@ async fn no_attack_comes_in_and_a_careless_verifier_would_let_many() {
     }
 
     assert!(attacks.len() >= 60, "{}", attacks.len());
-    for kind in ["none", "confused", "own key", "kind", "claim", "lookalike", "twice"] {
+    for kind in ["none", "confused", "own key", "kid", "kind", "claim", "lookalike", "twice"] {
         assert!(believed.contains_key(kind), "{kind} is no attack: {believed:?}");
     }
-    assert_eq!(me(good).await.status(), 200, "and the good one still is");
+    assert_eq!(me(good).await.status, 200, "and the good one still is");
 }
