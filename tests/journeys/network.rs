@@ -104,6 +104,19 @@ async fn the_audit_holds_names_what_was_changed_and_answers_the_ceo_alone() {
     assert!(lines.text.lines().count() >= 8, "{}", lines.text);
     assert_eq!(lines.header("ratelimit-policy"), Some("\"export\";q=10;w=60"));
 
+    let task = company.ceo.post("/api/tasks", json!({ "title": "Boards" })).await.expect(201);
+    let path = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    let edit = json!({ "version": 1, "priority": "urgent", "tags": ["hall"], "title": "Bords" });
+    read(company.ceo.request(Method::PATCH, &path).json(&edit)).await.unwrap().expect(200);
+    let entry = until("the edit in the audit", PROMPTLY, async || {
+        let page = company.ceo.get("/api/audit?action=task.updated").await.expect(200);
+        page["items"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(entry["details"]["priority"], json!(["medium", "urgent"]), "{entry}");
+    assert_eq!(entry["details"]["tags"], json!([[], ["hall"]]), "{entry}");
+    assert!(!entry.to_string().contains("Bords"), "what people wrote stays out of it: {entry}");
+
     let told = company.server.run(&["audit", "verify"], "").await;
     assert!(told.contains("the audit holds"), "{told}");
     let intruder = database.superuser().await;

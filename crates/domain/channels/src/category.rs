@@ -232,7 +232,7 @@ pub async fn update_in(
     after.updated_at = ctx.now();
     let after = repo::update_category(tx, &after).await;
     let after = after.on_constraint("categories_name_key", taken)?;
-    tx.emit(events::category_updated(&after, &fields));
+    tx.emit(events::category_updated(&before, &after, &fields));
     Ok(after)
 }
 
@@ -271,6 +271,7 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<Catego
     let Some(mut category) = repo::lock_deleted_category(tx, id).await? else {
         return get(tx, ctx, id).await;
     };
+    let before = category.clone();
     let mut fields = vec!["deletedAt"];
     if let Some(parent) = category.parent_id
         && repo::hold_category(tx, parent).await?.is_none()
@@ -282,7 +283,7 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<Catego
     category.updated_at = ctx.now();
     let restored = repo::update_category(tx, &category).await;
     let restored = restored.on_constraint("categories_name_key", taken)?;
-    tx.emit(events::category_updated(&restored, &fields));
+    tx.emit(events::category_updated(&before, &restored, &fields));
     Ok(restored)
 }
 

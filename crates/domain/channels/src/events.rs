@@ -226,13 +226,15 @@ pub(crate) fn created(channel: &Channel) -> Fact {
 }
 
 /// A channel was edited. What it was is told to those who see what it is. The
-/// audit knows the names of the fields, and who could see it before and after.
+/// audit knows the names of the fields, who could see it and where it was filed
+/// before and after.
 pub(crate) fn updated(before: &Channel, after: &Channel, fields: &[&'static str]) -> Fact {
     let kind = if after.archived && !before.archived { &ARCHIVED } else { &UPDATED };
     about(kind, after).change(&Fields { fields }).details(serde_json::json!({
         "fields": fields,
         "kind": [before.kind.as_str(), after.kind.as_str()],
         "archived": [before.archived, after.archived],
+        "categoryId": [before.category_id, after.category_id],
     }))
 }
 
@@ -330,10 +332,17 @@ pub(crate) fn category_created(category: &Category) -> Fact {
 }
 
 /// A category was edited or moved.
-pub(crate) fn category_updated(category: &Category, fields: &[&'static str]) -> Fact {
-    about_category(&CATEGORY_UPDATED, category)
-        .change(&Fields { fields })
-        .details(serde_json::json!({ "fields": fields }))
+pub(crate) fn category_updated(
+    before: &Category,
+    after: &Category,
+    fields: &[&'static str],
+) -> Fact {
+    about_category(&CATEGORY_UPDATED, after).change(&Fields { fields }).details(serde_json::json!({
+        "fields": fields,
+        "name": [before.name, after.name],
+        "color": [before.color, after.color],
+        "parentId": [before.parent_id, after.parent_id],
+    }))
 }
 
 /// A category is gone.

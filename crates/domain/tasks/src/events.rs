@@ -119,18 +119,38 @@ pub(crate) fn created(task: &Task, audience: Vec<Stream>) -> Fact {
     about(&CREATED, task, audience).details(serde_json::json!({ "channelId": task.channel_id }))
 }
 
-/// A task was edited. The audit knows the names of the fields, and the status
-/// before and after.
+/// What the audit knows of an edit: the names of the fields, and of all but
+/// texts and free data what they were and are.
+fn edit(before: &Task, after: &Task, fields: &[&'static str]) -> serde_json::Value {
+    let mut details = serde_json::json!({
+        "fields": fields,
+        "status": [before.status.as_str(), after.status.as_str()],
+    });
+    for field in fields {
+        let both = match *field {
+            "priority" => serde_json::json!([before.priority.as_str(), after.priority.as_str()]),
+            "channelId" => serde_json::json!([before.channel_id, after.channel_id]),
+            "categoryId" => serde_json::json!([before.category_id, after.category_id]),
+            "dueDate" => {
+                serde_json::json!([before.due.map(|due| due.at), after.due.map(|due| due.at)])
+            }
+            "tags" => serde_json::json!([before.tags, after.tags]),
+            "assignedTo" => serde_json::json!([before.assigned_to, after.assigned_to]),
+            _ => continue,
+        };
+        details[*field] = both;
+    }
+    details
+}
+
+/// A task was edited.
 pub(crate) fn updated(
     before: &Task,
     after: &Task,
     fields: &[&'static str],
     audience: Vec<Stream>,
 ) -> Fact {
-    about(&UPDATED, after, audience).change(&Fields { fields }).details(serde_json::json!({
-        "fields": fields,
-        "status": [before.status.as_str(), after.status.as_str()],
-    }))
+    about(&UPDATED, after, audience).change(&Fields { fields }).details(edit(before, after, fields))
 }
 
 /// The `change` of `task.assigned`.
@@ -176,11 +196,9 @@ pub(crate) fn overridden(
     after: &Task,
     fields: &[&'static str],
 ) -> Fact {
-    fact.details(serde_json::json!({
-        "fields": fields,
-        "status": [before.status.as_str(), after.status.as_str()],
-        "overrideReason": reason,
-    }))
+    let mut details = edit(before, after, fields);
+    details["overrideReason"] = reason.into();
+    fact.details(details)
 }
 
 /// The data of `task.deleted`.
