@@ -5,7 +5,7 @@ use reqwest::Method;
 use sayso_testkit::{Client, ProcessSetup, Reply, TestDatabase, read, until};
 use serde_json::json;
 
-use crate::company::Company;
+use crate::company::{Company, PASSWORD};
 use crate::wire::PROMPTLY;
 
 async fn limited(more: &[(&str, &str)]) -> (Company, TestDatabase) {
@@ -181,7 +181,8 @@ async fn from_elsewhere_metrics_are_for_the_ceo_and_for_programs_that_may_look()
     let ends: sayso_kernel::Timestamp = seen.parse().unwrap();
     let ends = (ends + std::time::Duration::from_secs(86_400)).to_string();
     let program = async |of: &Client, scope: &str| {
-        let body = json!({ "name": "Watch", "scopes": [scope], "expiresAt": ends });
+        let body = json!({ "password": PASSWORD, "name": "Watch", "scopes": [scope],
+                           "expiresAt": ends });
         let made = of.post("/api/tokens", body).await.expect(201);
         let mut program = of.clone();
         program.login = json!({ "accessToken": made["token"] });

@@ -71,7 +71,8 @@ async fn another_key_signs_and_nobody_notices_until_the_old_ones_are_revoked() {
 
 /// Sets up a second factor.
 async fn protect(person: &Client) {
-    let setup = person.post("/api/auth/totp", Value::Null).await.expect(200);
+    let proof = json!({ "password": PASSWORD });
+    let setup = person.post("/api/auth/totp", proof).await.expect(200);
     let code = device::code(&setup["secret"]);
     person.post("/api/auth/totp/confirm", json!({ "code": code })).await.expect(200);
 }

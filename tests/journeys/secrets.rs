@@ -69,7 +69,9 @@ async fn come_in(company: &Company, trail: &mut Trail) {
 /// A second factor and a token of a program.
 async fn set_up(company: &Company, trail: &mut Trail) {
     let ann = &company.ann;
-    let setup = ann.post("/api/auth/totp", Value::Null).await.expect(200);
+    trail.refused(ann, "/api/auth/totp", json!({ "password": WRONG })).await;
+    let proof = json!({ "password": PASSWORD });
+    let setup = ann.post("/api/auth/totp", proof).await.expect(200);
     trail.keep(&setup["secret"]);
     trail.secrets.push(hex::encode(device::seed(&setup["secret"]).as_bytes()));
     let code = json!({ "code": device::code(&setup["secret"]) });
@@ -83,7 +85,10 @@ async fn set_up(company: &Company, trail: &mut Trail) {
     let seen: sayso_kernel::Timestamp =
         ann.login["user"]["createdAt"].as_str().unwrap().parse().unwrap();
     let ends = (seen + std::time::Duration::from_secs(86_400)).to_string();
-    let body = json!({ "name": "CI", "scopes": ["read"], "expiresAt": ends });
+    let mut body =
+        json!({ "password": WRONG, "name": "CI", "scopes": ["read"], "expiresAt": ends });
+    trail.refused(ann, "/api/tokens", body.clone()).await;
+    body["password"] = json!(PASSWORD);
     let made = ann.post("/api/tokens", body).await.expect(201);
     trail.keep(&made["token"]);
     let mut program = ann.clone();

@@ -39,7 +39,7 @@ async fn a_line_of_the_log_names_who_came_and_a_body_is_told_without_what_was_wr
     let seen: sayso_kernel::Timestamp =
         ann.login["user"]["createdAt"].as_str().unwrap().parse().unwrap();
     let ends = (seen + Duration::from_secs(86_400)).to_string();
-    let body = json!({ "name": "CI", "scopes": ["read"], "expiresAt": ends });
+    let body = json!({ "password": PASSWORD, "name": "CI", "scopes": ["read"], "expiresAt": ends });
     let made = ann.post("/api/tokens", body).await.expect(201);
     let mut program = ann.clone();
     program.login = json!({ "accessToken": made["token"] });

@@ -24,6 +24,7 @@ const LISTS: &[(&str, &str)] = &[
     ("list_grants", "whether the person is there is asked first"),
     ("list_reports", "whether the person is seen is asked first"),
     ("list_user_sessions", "whether the person is there is asked first"),
+    ("list_user_tokens", "whether the person is there is asked first"),
 ];
 
 #[derive(Default)]

@@ -94,7 +94,8 @@ impl World {
             return known.clone();
         }
         let ann = self.person("ann").await;
-        let body = json!({ "name": name, "scopes": scopes, "expiresAt": self.soon });
+        let body = json!({ "password": PASSWORD, "name": name, "scopes": scopes,
+                           "expiresAt": self.soon });
         let made = ann.post("/api/tokens", body).await.expect(201);
         let mut program = ann.clone();
         program.login = json!({ "accessToken": made["token"], "user": ann.login["user"] });
@@ -148,7 +149,8 @@ impl World {
                 text(&Client::login(ann.base(), &email, PASSWORD).await.login["sessionId"])
             }
             "token" => {
-                let body = json!({ "name": "CI", "scopes": ["read"], "expiresAt": self.soon });
+                let body = json!({ "password": PASSWORD, "name": "CI", "scopes": ["read"],
+                                   "expiresAt": self.soon });
                 let ann = self.person("ann").await;
                 text(&ann.post("/api/tokens", body).await.expect(201)["id"])
             }

@@ -15,6 +15,7 @@ use sayso_db::{Queries, Tx};
 use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::secret::{Secret, sha256};
 use sayso_kernel::{Fault, Timestamp, hex};
+use sayso_users::model::Credentials;
 use sayso_users::{Credential, Email, NewUser, service as users};
 
 use crate::error::TOO_MANY_TOKENS;
@@ -24,7 +25,7 @@ use crate::error::{
 use crate::model::{ApiToken, TokenState, after, before};
 use crate::repo::api_token as repo;
 use crate::scope::Scopes;
-use crate::{AuthState, events, policy};
+use crate::{AuthState, events, login, policy};
 
 /// How every token begins.
 pub const PREFIX: &str = "sayso_pat_";
@@ -97,11 +98,30 @@ pub struct ServiceAccount {
     pub tokens: i64,
 }
 
+/// Makes a token, if the password is the caller's: it lives for longer than
+/// what they came with. See [`create_in`].
+///
+/// # Errors
+/// 422 for a wrong password.
+pub async fn create(
+    auth: &AuthState,
+    ctx: &Ctx,
+    (password, new): (Secret<String>, NewToken),
+) -> Result<(), Fault> {
+    let proven = login::prove_again(auth, ctx, password).await?;
+    let work = async move |tx: &mut Tx, ctx: &Ctx| create_in(tx, ctx, (&proven, &new)).await;
+    auth.app.db.transaction(ctx, work).await
+}
+
 /// Keeps a token. Everybody may have some of their own; the CEO those of
 /// programs, too, which for others do not exist.
 ///
 /// Audit: `auth.token_created`.
-pub async fn create_in(tx: &mut Tx, ctx: &Ctx, new: &NewToken) -> Result<(), Fault> {
+async fn create_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (proven, new): (&Credentials, &NewToken),
+) -> Result<(), Fault> {
     let (by, now) = (ctx.require_actor()?.user_id, ctx.now());
     if new.expires_at <= now || new.expires_at > after(now, LIFE_MAX) {
         return Err(expiry_invalid());
@@ -111,7 +131,10 @@ pub async fn create_in(tx: &mut Tx, ctx: &Ctx, new: &NewToken) -> Result<(), Fau
         let is_allowed = is_account && policy::run_programs(ctx).require().is_ok();
         is_allowed.then_some(()).ok_or_else(unknown_account)?;
     }
-    users::hold_in(tx, ctx, new.user_id).await?.ok_or_else(unknown_account)?;
+    login::hold_proven_in(tx, ctx, proven).await?;
+    if new.user_id != by {
+        users::hold_in(tx, ctx, new.user_id).await?.ok_or_else(unknown_account)?;
+    }
     crate::repo::lock_of(tx, new.user_id).await?;
     if repo::count(tx, new.user_id, now).await? >= TOKENS_MAX {
         return Err(Fault::new(&TOO_MANY_TOKENS));
@@ -129,15 +152,26 @@ pub async fn list(db: &mut impl Queries, ctx: &Ctx) -> Result<Vec<ApiToken>, Fau
     Ok(repo::list(db, (user, of_programs), ctx.now(), 4 * TOKENS_MAX).await?)
 }
 
-/// Revokes a token; 404 when it is none of one's own.
+/// The tokens of a person that are good, the newest first. The CEO may ask,
+/// and everybody of their own; 404 for nobody.
+pub async fn list_of(
+    db: &mut impl Queries,
+    ctx: &Ctx,
+    user: UserId,
+) -> Result<Vec<ApiToken>, Fault> {
+    policy::tokens_of(ctx, user).require()?;
+    users::get(db, ctx, user).await?;
+    Ok(repo::list(db, (user, false), ctx.now(), TOKENS_MAX).await?)
+}
+
+/// Revokes a token: one's own, and for the CEO anybody's; 404 for others.
 ///
 /// Audit: `auth.token_revoked`, with the end of its sockets as its effect.
 pub async fn revoke_in(tx: &mut Tx, ctx: &Ctx, id: SessionId) -> Result<(), Fault> {
     let not_found = || Fault::new(&NOT_FOUND);
-    let (user, is_program) = repo::owner(tx, id, ctx.now()).await?.ok_or_else(not_found)?;
-    let is_own = ctx.user_id() == Some(user);
-    let is_run = is_program && policy::run_programs(ctx).require().is_ok();
-    (is_own || is_run).then_some(()).ok_or_else(not_found)?;
+    let user = repo::owner(tx, id, ctx.now()).await?.ok_or_else(not_found)?;
+    // Of a token that is not theirs to end, nobody learns that there is one.
+    policy::tokens_of(ctx, user).require().map_err(|_| not_found())?;
     if !repo::revoke(tx, id, ctx.now()).await? {
         return Err(not_found());
     }

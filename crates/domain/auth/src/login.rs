@@ -11,11 +11,11 @@ use sayso_kernel::secret::Secret;
 use sayso_kernel::{Fault, Vault};
 use sayso_users::model::Credentials;
 use sayso_users::password::Checked;
-use sayso_users::{PasswordHash, service as users};
+use sayso_users::{PasswordHash, User, service as users};
 
 use crate::error::{
     INVALID_CREDENTIALS, REFRESH_INVALID, TOO_MANY_SESSIONS, password_unchanged, password_weak_new,
-    password_wrong,
+    password_wrong, password_wrong_here,
 };
 use crate::model::{Means, NewSession, Opened, Outcome, Pair};
 use crate::refresh::RefreshToken;
@@ -201,8 +201,34 @@ pub async fn accept_invitation(
     auth.keys.issue(auth.app.db.transaction(ctx, work).await?, ctx.now())
 }
 
+/// Makes sure that whoever is logged in also knows the password: an access
+/// token that was stolen must not be enough for what outlives it.
+///
+/// # Errors
+/// 422 `password.wrong` at `#/password`; 503 when too many are waiting.
+pub(crate) async fn prove_again(
+    auth: &AuthState,
+    ctx: &Ctx,
+    password: Secret<String>,
+) -> Result<Credentials, Fault> {
+    let user = ctx.require_actor()?.user_id;
+    let proven = own_password(auth, user, password).await?;
+    proven.ok_or_else(|| password_wrong_here("#/password"))
+}
+
+/// The caller, held until the transaction ends; refused where the password
+/// that they proved is theirs no longer.
+pub(crate) async fn hold_proven_in(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    proven: &Credentials,
+) -> Result<User, Fault> {
+    let held = users::hold_proven_in(tx, ctx, (proven, None)).await?;
+    held.ok_or_else(|| password_wrong_here("#/password"))
+}
+
 /// What proves a person who is logged in, if the password is theirs.
-pub(crate) async fn own_password(
+async fn own_password(
     auth: &AuthState,
     user: UserId,
     password: Secret<String>,

@@ -13,6 +13,11 @@ pub fn sessions_of(ctx: &Ctx, owner: UserId) -> Decision {
     Decision::allow_or_deny(ctx.user_id() == Some(owner) || is_ceo(ctx) || is_operator(ctx))
 }
 
+/// The API tokens of somebody, to look at and to revoke: as their sessions.
+pub fn tokens_of(ctx: &Ctx, owner: UserId) -> Decision {
+    sessions_of(ctx, owner)
+}
+
 /// Helping somebody in who lost the password or the device: the CEO and the
 /// operator, for others. For oneself there is the present password; a session
 /// that was stolen must not be enough to get another.
@@ -66,6 +71,7 @@ mod tests {
         assert_eq!(end_session(&ctx, bob), Decision::Hide);
         // Ann is the CEO: others she helps, herself she does not.
         assert_eq!(sessions_of(&ctx, bob), Decision::Allow);
+        assert_eq!(tokens_of(&ctx, bob), Decision::Allow);
         assert_eq!(help_in(&ctx, bob), Decision::Allow);
         assert_eq!(help_in(&ctx, ann), Decision::Deny);
         assert_eq!(operate(&ctx), Decision::Deny);

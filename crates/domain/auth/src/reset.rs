@@ -118,9 +118,7 @@ pub async fn change_email(
     ctx: &Ctx,
     (password, email): (Secret<String>, Email),
 ) -> Result<User, Fault> {
-    let user = ctx.require_actor()?.user_id;
-    let wrong = || password_wrong_here("#/password");
-    let proven = login::own_password(auth, user, password).await?.ok_or_else(wrong)?;
+    let proven = login::prove_again(auth, ctx, password).await?;
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
         let changed = users::set_email_in(tx, ctx, (&proven, &email)).await?;
         let changed = changed.ok_or_else(|| password_wrong_here("#/password"))?;

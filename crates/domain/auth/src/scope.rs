@@ -104,8 +104,8 @@ const OWN_READS: [&str; 3] = ["/api/auth/me", "/api/auth/permissions", "/api/aut
 /// What is closed to tokens, whatever their scopes.
 const CLOSED: [&str; 5] =
     ["/api/auth", "/api/setup", "/api/invitations", "/api/tokens", "/api/service-accounts"];
-/// What ends sessions of others or lets them choose a password.
-const CLOSED_ENDS: [&str; 3] = ["/sessions", "/password-reset", "/totp"];
+/// What ends sessions and tokens of others or lets them choose a password.
+const CLOSED_ENDS: [&str; 4] = ["/sessions", "/tokens", "/password-reset", "/totp"];
 
 /// The scopes of which one is needed.
 fn needed(method: &str, route: &str) -> &'static [Scope] {
@@ -186,6 +186,7 @@ mod tests {
             ("POST", "/api/users/{id}/password-reset"),
             ("DELETE", "/api/users/{id}/sessions"),
             ("DELETE", "/api/users/{id}/totp"),
+            ("GET", "/api/users/{id}/tokens"),
             ("POST", "/api/service-accounts"),
             ("POST", "/api/invitations"),
         ] {

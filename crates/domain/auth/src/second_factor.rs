@@ -13,9 +13,7 @@ use sayso_kernel::fault::NOT_FOUND;
 use sayso_kernel::secret::{Secret, sha256};
 use sayso_kernel::{Fault, Timestamp, Vault};
 
-use crate::error::{
-    CODE_INVALID, CODE_REQUIRED, CODE_THROTTLED, TOTP_ENABLED, code_wrong, password_wrong_here,
-};
+use crate::error::{CODE_INVALID, CODE_REQUIRED, CODE_THROTTLED, TOTP_ENABLED, code_wrong};
 use crate::model::{Outcome, before};
 use crate::repo::second_factor as repo;
 use crate::totp::{self, Seed, base32};
@@ -77,17 +75,24 @@ pub struct Started {
     pub account: String,
 }
 
-/// Begins: the seed counts once a code of it came back. 409 when there is a
-/// second factor.
+/// Begins, if the password is right: whoever has stolen a session must not be
+/// able to keep its person out. The seed counts once a code of it came back.
 ///
 /// Audit: `auth.second_factor_started`.
-pub async fn start(auth: &AuthState, ctx: &Ctx) -> Result<Started, Fault> {
-    let user = ctx.require_actor()?.user_id;
+///
+/// # Errors
+/// 409 when there is a second factor; 422 for a wrong password.
+pub async fn start(
+    auth: &AuthState,
+    ctx: &Ctx,
+    password: Secret<String>,
+) -> Result<Started, Fault> {
+    let proven = login::prove_again(auth, ctx, password).await?;
+    let user = proven.user_id;
     let seed = Seed::new(&ctx.random);
     let sealed = auth.vault.seal(&ctx.random, &label(user), seed.as_bytes());
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
-        let person = sayso_users::service::hold_in(tx, ctx, user).await?;
-        let person = person.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+        let person = login::hold_proven_in(tx, ctx, &proven).await?;
         if !repo::start(tx, user, &sealed, ctx.now()).await? {
             return Err(Fault::new(&TOTP_ENABLED));
         }
@@ -195,8 +200,7 @@ pub async fn remove(auth: &AuthState, ctx: &Ctx, proof: Proof) -> Result<(), Fau
     let user = ctx.require_actor()?.user_id;
     let code = match proof {
         Proof::Password(password) => {
-            let found = login::own_password(auth, user, password).await?;
-            found.map(drop).ok_or_else(|| password_wrong_here("#/password"))?;
+            login::prove_again(auth, ctx, password).await?;
             None
         }
         Proof::Code(code) => Some(code),

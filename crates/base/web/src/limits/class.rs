@@ -67,13 +67,15 @@ impl Class {
 const FREE: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// Routes that are neither a plain read nor a plain write.
-const TABLE: [(&str, &str, Class); 9] = [
+const TABLE: [(&str, &str, Class); 11] = [
     ("POST", "/api/auth/login", Class::Login),
     ("POST", "/api/auth/password", Class::Proof),
     ("POST", "/api/auth/password/reset", Class::Login),
     ("POST", "/api/auth/email", Class::Proof),
+    ("POST", "/api/auth/totp", Class::Proof),
     ("POST", "/api/auth/totp/confirm", Class::Proof),
     ("DELETE", "/api/auth/totp", Class::Proof),
+    ("POST", "/api/tokens", Class::Proof),
     ("POST", "/api/setup", Class::Login),
     ("POST", "/api/invitations", Class::Login),
     ("GET", "/api/search", Class::Search),
@@ -105,6 +107,9 @@ mod tests {
         assert_eq!(class(&Method::POST, "/api/auth/password"), Some(Class::Proof));
         assert_eq!(class(&Method::POST, "/api/auth/password/reset"), Some(Class::Login));
         assert_eq!(class(&Method::DELETE, "/api/auth/totp"), Some(Class::Proof));
+        assert_eq!(class(&Method::POST, "/api/auth/totp"), Some(Class::Proof));
+        assert_eq!(class(&Method::POST, "/api/tokens"), Some(Class::Proof));
+        assert_eq!(class(&Method::GET, "/api/tokens"), Some(Class::Read));
         assert_eq!(class(&Method::POST, "/api/auth/refresh"), Some(Class::Write));
         assert_eq!(class(&Method::GET, "/health/ready"), None);
     }

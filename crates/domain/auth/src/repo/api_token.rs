@@ -47,8 +47,7 @@ const LIST: Sql = Sql::new(
 );
 const OWNER: Sql = Sql::new(
     "api_tokens.owner",
-    "SELECT user_id, EXISTS (SELECT FROM service_accounts s WHERE s.user_id = t.user_id)
-     FROM api_tokens t WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
+    "SELECT user_id FROM api_tokens WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2",
 );
 const REVOKE: Sql = Sql::new(
     "api_tokens.revoke",
@@ -172,13 +171,9 @@ pub async fn list(
     Ok(rows.iter().map(token).collect())
 }
 
-/// In whose name a token acts that is good, and whether that is a program.
-pub async fn owner(
-    tx: &mut Tx,
-    id: SessionId,
-    now: Timestamp,
-) -> Result<Option<(UserId, bool)>, DbError> {
-    Ok(tx.row(&OWNER, &[&id, &now]).await?.map(|row| (row.get(0), row.get(1))))
+/// In whose name a token acts that is good.
+pub async fn owner(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<Option<UserId>, DbError> {
+    Ok(tx.row(&OWNER, &[&id, &now]).await?.map(|row| row.get(0)))
 }
 
 /// Revokes a token; `false` when it was before.

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use crate::view::SessionView;
 use crate::view::account::{
     ChangeEmailBody, CodeBody, FinishResetBody, RecoveryCodesView, RemoveTotpBody, ResetCodeView,
-    TotpView,
+    StartTotpBody, TotpView,
 };
 use crate::{AuthState, reset, second_factor, service};
 
@@ -27,19 +27,22 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
 }
 
 /// Begins to set up a second factor; it counts once a code of it came back.
+/// Takes the present password.
 #[utoipa::path(
     post,
     path = "/api/auth/totp",
     operation_id = "start_totp",
     tag = "Auth",
+    request_body = StartTotpBody,
     responses((status = 200, description = "What the app is set up with", body = TotpView))
 )]
 pub async fn start_totp(
     State(auth): State<AuthState>,
     Caller(ctx): Caller,
     _: NoKey,
+    Body(body): Body<StartTotpBody>,
 ) -> Result<Reply, Problem> {
-    let started = second_factor::start(&auth, &ctx).await?;
+    let started = second_factor::start(&auth, &ctx, body.password).await?;
     Ok(Reply::secret(&TotpView::of(&started)))
 }
 

@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use sayso_access::SessionId;
+use sayso_access::{SessionId, UserId};
 use sayso_kernel::page::Page;
 use sayso_web::{AppState, Body, Caller, Key, NoKey, PageBody, PathId, Problem, Reply};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::model::ApiToken;
 use crate::view::machine::{
     ApiTokenView, CreateServiceAccountBody, CreateTokenBody, CreatedTokenView, ServiceAccountView,
 };
@@ -16,11 +17,12 @@ use crate::{AuthState, api_token, policy};
 pub(super) fn router() -> OpenApiRouter<AuthState> {
     OpenApiRouter::default()
         .routes(routes!(create_token, list_tokens))
+        .routes(routes!(list_tokens_of))
         .routes(routes!(revoke_token))
         .routes(routes!(create_account, list_accounts))
 }
 
-/// Makes an API token; it is shown this once.
+/// Makes an API token; it is shown this once. Takes the present password.
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -30,20 +32,18 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
     responses((status = 201, description = "The token", body = CreatedTokenView))
 )]
 pub async fn create_token(
-    State(app): State<AppState>,
+    State(auth): State<AuthState>,
     Caller(ctx): Caller,
     _: NoKey,
     Body(body): Body<CreateTokenBody>,
 ) -> Result<Reply, Problem> {
-    let new = body.into_model(&ctx)?;
-    let kept = new.clone();
-    let work = async move |tx: &mut _, ctx: &_| api_token::create_in(tx, ctx, &kept).await;
-    app.db.transaction(&ctx, work).await?;
+    let (password, new) = body.into_parts(&ctx)?;
+    api_token::create(&auth, &ctx, (password, new.clone())).await?;
     let view = CreatedTokenView::of(&new, ctx.now());
     Ok(Reply::secret(&view).with_status(StatusCode::CREATED))
 }
 
-/// The API tokens that one may revoke, the newest first.
+/// One's own API tokens, the newest first; for the CEO those of programs, too.
 #[utoipa::path(
     get,
     path = "/api/tokens",
@@ -55,12 +55,32 @@ pub async fn list_tokens(
     State(app): State<AppState>,
     Caller(ctx): Caller,
 ) -> Result<Reply, Problem> {
-    let tokens = api_token::list(&mut app.db.read(), &ctx).await?;
-    let items: Vec<_> = tokens.into_iter().map(ApiTokenView::from).collect();
-    Ok(Reply::page(Page { items, next_cursor: None }))
+    Ok(listed(api_token::list(&mut app.db.read(), &ctx).await?))
 }
 
-/// Revokes an API token; its sockets close.
+/// The API tokens of a person, the newest first.
+#[utoipa::path(
+    get,
+    path = "/api/users/{id}/tokens",
+    operation_id = "list_user_tokens",
+    tag = "Auth",
+    params(("id" = UserId, Path, description = "The person's id")),
+    responses((status = 200, description = "The tokens", body = PageBody<ApiTokenView>))
+)]
+pub async fn list_tokens_of(
+    State(app): State<AppState>,
+    Caller(ctx): Caller,
+    PathId(id): PathId<UserId>,
+) -> Result<Reply, Problem> {
+    Ok(listed(api_token::list_of(&mut app.db.read(), &ctx, id).await?))
+}
+
+fn listed(tokens: Vec<ApiToken>) -> Reply {
+    let items = tokens.into_iter().map(ApiTokenView::from).collect();
+    Reply::page(Page { items, next_cursor: None })
+}
+
+/// Revokes an API token, one's own or for the CEO anybody's; its sockets close.
 #[utoipa::path(
     delete,
     path = "/api/tokens/{id}",

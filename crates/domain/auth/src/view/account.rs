@@ -29,6 +29,16 @@ impl TotpView {
     }
 }
 
+/// What a second factor is begun with.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = StartTotp)]
+pub struct StartTotpBody {
+    /// The present password.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
+    pub password: Secret<String>,
+}
+
 /// A code of the app.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! API tokens and service accounts as HTTP shows them.
 
 use sayso_access::{Ctx, Role, SessionId, UserId};
+use sayso_kernel::secret::Secret;
 use sayso_kernel::{Fault, Timestamp};
 use sayso_users::model::parse_name;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,9 @@ impl From<ScopeInput> for Scope {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CreateToken)]
 pub struct CreateTokenBody {
+    /// The present password of whoever makes it.
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
+    pub password: Secret<String>,
     /// What it is for, in words.
     #[schema(min_length = 1, max_length = 120)]
     pub name: String,
@@ -82,11 +86,12 @@ pub struct CreateTokenBody {
 }
 
 impl CreateTokenBody {
-    /// The token; 422 for what the schema cannot say.
-    pub fn into_model(self, ctx: &Ctx) -> Result<NewToken, Fault> {
+    /// The password and the token; 422 for what the schema cannot say.
+    pub fn into_parts(self, ctx: &Ctx) -> Result<(Secret<String>, NewToken), Fault> {
         let name = name(&self.name)?;
         let scopes = Scopes::new(self.scopes.into_iter().map(Scope::from));
-        NewToken::new(ctx, (name, self.user_id), scopes, self.expires_at)
+        let new = NewToken::new(ctx, (name, self.user_id), scopes, self.expires_at)?;
+        Ok((self.password, new))
     }
 }
 

@@ -59,7 +59,8 @@ async fn seed(stage: &Stage) -> Seed {
 
 /// Sets up the second factor of whoever has the token; the recovery codes.
 pub(crate) async fn enable(stage: &Stage, token: &str) -> Value {
-    let (status, setup) = ask(stage, ("POST", "/api/auth/totp"), Some(token), Value::Null).await;
+    let proof = json!({ "password": PASSWORD });
+    let (status, setup) = ask(stage, ("POST", "/api/auth/totp"), Some(token), proof).await;
     assert_eq!(status, 200, "{setup}");
     let seed = seed(stage).await;
     assert_eq!(setup["secret"], json!(seed.to_text()));
@@ -318,7 +319,7 @@ async fn a_program_may_what_its_scopes_say_until_its_token_is_revoked() {
         let at = stage.ctx.clock.now().as_second() + days * 86_400;
         sayso_kernel::Timestamp::from_second(at).expect("it is a time").to_string()
     };
-    let new = |days: i64, scopes: &[&str]| json!({ "name": "CI", "scopes": scopes, "expiresAt": until(days), "userId": program["id"] });
+    let new = |days: i64, scopes: &[&str]| json!({ "password": PASSWORD, "name": "CI", "scopes": scopes, "expiresAt": until(days), "userId": program["id"] });
     let tokens = ("POST", "/api/tokens");
     assert_eq!(ask(&stage, tokens, Some(&bob), new(1, &["read"])).await.0, 422, "not his to run");
     for wrong in [new(-1, &["read"]), new(400, &["read"]), new(1, &["admin"]), new(1, &[])] {

@@ -124,7 +124,8 @@ async fn of_somebody_who_is_erased_the_door_keeps_nothing_or_nothing_is_erased()
     let by_ann = acting(&stage, ann, Role::Staff);
     link(&stage, &by_ann, ann, &identity("corp", SUBJECT)).await.expect("it is linked");
     let ends = stage.ctx.clock.now() + std::time::Duration::from_secs(3600);
-    let body = json!({ "name": "Ann's laptop", "scopes": ["read"], "expiresAt": ends.to_string() });
+    let body = json!({ "password": crate::stage::PASSWORD, "name": "Ann's laptop",
+                       "scopes": ["read"], "expiresAt": ends.to_string() });
     assert_eq!(ask(&stage, ("POST", "/api/tokens"), Some(&token), body).await.0, 201);
     sayso_auth::reset::start(&stage.auth, &stage.ctx.system(), ann).await.expect("it is started");
     let by_ceo = acting(&stage, ceo, Role::Ceo);

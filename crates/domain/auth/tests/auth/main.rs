@@ -15,4 +15,5 @@ mod refusals;
 mod remembering;
 mod rights;
 mod stage;
+mod stolen;
 mod vectors;

@@ -12,7 +12,8 @@ const ME: &str = "/api/auth/me";
 /// memory.
 async fn program(house: &House, whom: &Member, scopes: &[&str]) -> Member {
     let ends = house.stage.ctx.clock.now() + std::time::Duration::from_secs(3600);
-    let body = json!({ "name": "CI", "scopes": scopes, "expiresAt": ends.to_string() });
+    let body = json!({ "password": PASSWORD, "name": "CI", "scopes": scopes,
+                       "expiresAt": ends.to_string() });
     let (status, made) = house.ask(whom, ("POST", "/api/tokens"), body).await;
     assert_eq!(status, 201, "{made}");
     let token = made["token"].as_str().expect("a token").to_owned();
