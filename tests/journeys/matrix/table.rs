@@ -15,10 +15,11 @@ pub enum Caller {
     Disabled,
     Token,
     ReadToken,
+    CeoToken,
 }
 
 impl Caller {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Anonymous,
         Self::Staff,
         Self::Manager,
@@ -28,6 +29,7 @@ impl Caller {
         Self::Disabled,
         Self::Token,
         Self::ReadToken,
+        Self::CeoToken,
     ];
 
     pub fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Caller {
             Self::Disabled => "disabled",
             Self::Token => "token",
             Self::ReadToken => "read-token",
+            Self::CeoToken => "ceo-token",
         }
     }
 
@@ -49,7 +52,7 @@ impl Caller {
         match (status, self) {
             (401, Self::Disabled) => "auth.session_revoked",
             (401, _) => "auth.token_missing",
-            (403, Self::Token | Self::ReadToken) => "auth.scope_missing",
+            (403, Self::Token | Self::ReadToken | Self::CeoToken) => "auth.scope_missing",
             (403, _) => "access.forbidden",
             (404, _) => "resource.not_found",
             _ => "",
@@ -82,6 +85,7 @@ const HEAD: &str = "\
 #   guest       staff, in the channel as a guest and in no other way
 #   disabled    was deactivated, with a token from before
 #   token       an API token of the staff member with every scope; read-token: with `read` alone
+#   ceo-token   an API token of the CEO with every scope but `users.admin`
 #
 # The usual codes are left out: 401 auth.token_missing (disabled: auth.session_revoked), 403
 # access.forbidden (tokens: auth.scope_missing), 404 resource.not_found. Others stand behind the call.

@@ -15,8 +15,9 @@ use super::table::Caller;
 pub const PASSWORD: &str = "correct horse battery staple";
 /// How long a notification may take.
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
-/// Scopes of the token that has all.
-const SCOPES: [&str; 9] = [
+/// Scopes of the token that has all. The first is that of the token that reads,
+/// the last the one that a CEO's token has not.
+const SCOPES: [&str; 10] = [
     "read",
     "write",
     "tasks.write",
@@ -26,6 +27,7 @@ const SCOPES: [&str; 9] = [
     "audit.read",
     "ops.read",
     "socket",
+    "users.admin",
 ];
 /// Names that bring another one with them: what they lie in.
 const FIRST: [&str; 3] = ["comment", "gone_comment", "message"];
@@ -61,8 +63,9 @@ impl World {
             Caller::ExMember => self.person("eve").await,
             Caller::Guest => self.person("gus").await,
             Caller::Disabled => self.person("dan").await,
-            Caller::Token => self.program("token", &SCOPES).await,
-            Caller::ReadToken => self.program("read-token", &SCOPES[..1]).await,
+            Caller::Token => self.program("ann", "token", &SCOPES).await,
+            Caller::ReadToken => self.program("ann", "read-token", &SCOPES[..1]).await,
+            Caller::CeoToken => self.program("cleo", "ceo-token", &SCOPES[..9]).await,
         }
     }
 
@@ -88,17 +91,17 @@ impl World {
         hired
     }
 
-    /// An API token of the staff member's.
-    async fn program(&mut self, name: &'static str, scopes: &[&str]) -> Client {
+    /// An API token of somebody's.
+    async fn program(&mut self, of: &'static str, name: &'static str, scopes: &[&str]) -> Client {
         if let Some(known) = self.people.get(name) {
             return known.clone();
         }
-        let ann = self.person("ann").await;
+        let owner = self.person(of).await;
         let body = json!({ "password": PASSWORD, "name": name, "scopes": scopes,
                            "expiresAt": self.soon });
-        let made = ann.post("/api/tokens", body).await.expect(201);
-        let mut program = ann.clone();
-        program.login = json!({ "accessToken": made["token"], "user": ann.login["user"] });
+        let made = owner.post("/api/tokens", body).await.expect(201);
+        let mut program = owner.clone();
+        program.login = json!({ "accessToken": made["token"], "user": owner.login["user"] });
         self.people.insert(name, program.clone());
         program
     }

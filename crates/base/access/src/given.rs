@@ -103,6 +103,20 @@ impl Givens {
         Self(given)
     }
 
+    /// The same for an operation that may not use these permissions, whatever
+    /// its person may.
+    #[must_use]
+    pub fn without(mut self, withheld: &[Permission]) -> Self {
+        self.0.retain(|one| !withheld.contains(&one.permission));
+        let denied = |permission: &Permission| Given {
+            permission: *permission,
+            is_granted: false,
+            expires_at: None,
+        };
+        self.0.extend(withheld.iter().map(denied));
+        Self::new(self.0)
+    }
+
     /// What holds for a person of this role. A grant that has expired is none,
     /// also where it was read before it did: a socket keeps its actor for long.
     #[must_use]
@@ -127,6 +141,21 @@ impl Givens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_withheld_is_not_had_by_role_nor_by_grant_and_all_else_stays() {
+        let given = |permission| Given { permission, is_granted: true, expires_at: None };
+        let givens = vec![given(Permission::ChannelCreate), given(Permission::UserCreate)];
+        let withheld = [Permission::UserCreate, Permission::UserManage];
+        let givens = Givens::new(givens).without(&withheld);
+
+        for permission in withheld {
+            let ruling = givens.ruling(Role::Ceo, permission, Timestamp::UNIX_EPOCH);
+            assert_eq!(ruling.grant, Grant::No, "{permission:?}");
+        }
+        let ruling = givens.ruling(Role::Staff, Permission::ChannelCreate, Timestamp::UNIX_EPOCH);
+        assert_eq!(ruling.because, Because::Granted);
+    }
 
     #[test]
     fn what_was_given_to_a_person_goes_before_the_role_until_it_expires() {

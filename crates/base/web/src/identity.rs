@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use sayso_access::{Actor, Ctx, SessionId, TOKEN_MISSING, UserId};
+use sayso_access::{Actor, Ctx, Permission, SessionId, TOKEN_MISSING, UserId};
 use sayso_kernel::{Code, Fault};
 
 use crate::problem::Problem;
@@ -24,6 +24,19 @@ pub enum Identity {
     Known(Actor),
     /// A token came and was refused, for this reason.
     Refused(&'static Code),
+}
+
+impl Identity {
+    /// The same, who may not use these permissions in this request.
+    #[must_use]
+    pub fn without(self, withheld: &[Permission]) -> Self {
+        match self {
+            Self::Known(actor) if !withheld.is_empty() => {
+                Self::Known(Actor { givens: actor.givens.without(withheld), ..actor })
+            }
+            other => other,
+        }
+    }
 }
 
 /// Who came with a token, as it is told in the log and in traces.

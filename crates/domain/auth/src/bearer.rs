@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
-use sayso_access::{Actor, Ctx, Via};
+use sayso_access::{Actor, Ctx, Permission, Via};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
 use sayso_web::{CalledBy, CallerId, Identity, Problem};
@@ -39,10 +39,12 @@ pub async fn identify<F: Future<Output = Response>>(
         told.say(reach.caller(actor));
     }
     let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str());
-    if let Err(fault) = reach.admit(request.method().as_str(), route) {
+    let method = request.method().as_str();
+    if let Err(fault) = reach.admit(method, route) {
         return Problem(fault).into_response();
     }
-    request.extensions_mut().insert(identity);
+    let withheld = reach.withheld(method, route);
+    request.extensions_mut().insert(identity.without(withheld));
     next(request).await
 }
 
@@ -111,6 +113,14 @@ impl Reach {
             Self::Door if !route.starts_with("/api/auth/") => Err(Fault::new(&TOTP_REQUIRED)),
             Self::Scopes(scopes) if !scopes.allow(method, route) => Err(Fault::new(&SCOPE_MISSING)),
             _ => Ok(()),
+        }
+    }
+
+    /// What of a request that is admitted may not be done.
+    fn withheld(&self, method: &str, route: &str) -> &'static [Permission] {
+        match self {
+            Self::All | Self::Door => &[],
+            Self::Scopes(scopes) => scopes.withheld(method, route),
         }
     }
 

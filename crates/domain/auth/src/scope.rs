@@ -6,6 +6,11 @@
 //! needs `read` or `write`. What concerns logins, passwords, second factors and
 //! tokens themselves is closed to tokens altogether: a token that leaks must
 //! not make itself another.
+//!
+//! Whoever makes people, invites them or says who they are can make somebody to
+//! log in as. That is a scope of its own, `users.admin`, which no other implies.
+
+use sayso_access::Permission;
 
 /// One thing that a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +25,11 @@ pub enum Scope {
     MessagesWrite,
     /// Writing channels and categories.
     ChannelsWrite,
-    /// Writing people.
+    /// Writing the profiles of people.
     UsersWrite,
+    /// Making, inviting, removing people, and saying who they are and what they
+    /// may. Whoever holds it can become anyone.
+    UsersAdmin,
     /// The audit.
     AuditRead,
     /// Metrics, and how the server is.
@@ -32,13 +40,14 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::Write,
         Self::TasksWrite,
         Self::MessagesWrite,
         Self::ChannelsWrite,
         Self::UsersWrite,
+        Self::UsersAdmin,
         Self::AuditRead,
         Self::OpsRead,
         Self::Socket,
@@ -54,6 +63,7 @@ impl Scope {
             Self::MessagesWrite => "messages.write",
             Self::ChannelsWrite => "channels.write",
             Self::UsersWrite => "users.write",
+            Self::UsersAdmin => "users.admin",
             Self::AuditRead => "audit.read",
             Self::OpsRead => "ops.read",
             Self::Socket => "socket",
@@ -96,6 +106,15 @@ impl Scopes {
     pub fn allow(&self, method: &str, route: &str) -> bool {
         needed(method, route).iter().any(|scope| self.has(*scope))
     }
+
+    /// What of a request that may be made is not this token's to do, whatever
+    /// its person may: an edit of somebody names fields of their profile, and
+    /// fields by which they come in or rise.
+    #[must_use]
+    pub fn withheld(&self, method: &str, route: &str) -> &'static [Permission] {
+        let is_edit = route == PERSON && matches!(method, "PUT" | "PATCH");
+        if is_edit && !self.has(Scope::UsersAdmin) { &[Permission::UserManage] } else { &[] }
+    }
 }
 
 /// Routes about oneself that tokens may read: they hold no secret and change
@@ -106,6 +125,9 @@ const CLOSED: [&str; 5] =
     ["/api/auth", "/api/setup", "/api/invitations", "/api/tokens", "/api/service-accounts"];
 /// What ends sessions and tokens of others or lets them choose a password.
 const CLOSED_ENDS: [&str; 4] = ["/sessions", "/tokens", "/password-reset", "/totp"];
+
+/// Where a person is edited.
+const PERSON: &str = "/api/users/{id}";
 
 /// The scopes of which one is needed.
 fn needed(method: &str, route: &str) -> &'static [Scope] {
@@ -127,7 +149,8 @@ fn needed(method: &str, route: &str) -> &'static [Scope] {
             &[Scope::OpsRead]
         }
         true => &[Scope::Read],
-        false if is_under(route, "/api/users") => &[Scope::UsersWrite],
+        false if route == PERSON && method != "DELETE" => &[Scope::UsersWrite, Scope::UsersAdmin],
+        false if is_under(route, "/api/users") => &[Scope::UsersAdmin],
         false if is_under(route, "/api/tasks") => &[Scope::TasksWrite, Scope::Write],
         false if is_under(route, "/api/messages") || route.contains("/messages") => {
             &[Scope::MessagesWrite, Scope::Write]
@@ -161,7 +184,15 @@ mod tests {
             ("POST", "/api/channels/{id}/messages", vec![Scope::Write, Scope::MessagesWrite]),
             ("PUT", "/api/messages/{id}", vec![Scope::Write, Scope::MessagesWrite]),
             ("POST", "/api/channels", vec![Scope::Write, Scope::ChannelsWrite]),
-            ("PUT", "/api/users/{id}", vec![Scope::UsersWrite]),
+            ("PUT", "/api/users/{id}", vec![Scope::UsersWrite, Scope::UsersAdmin]),
+            ("PATCH", "/api/users/{id}", vec![Scope::UsersWrite, Scope::UsersAdmin]),
+            ("DELETE", "/api/users/{id}", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users/{id}/invite", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users/{id}/grants", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users/{id}/deactivate", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users/{id}/restore", vec![Scope::UsersAdmin]),
+            ("POST", "/api/users/{id}/something/new", vec![Scope::UsersAdmin]),
             ("GET", "/api/audit", vec![Scope::AuditRead]),
             ("GET", "/metrics", vec![Scope::OpsRead]),
             ("POST", "/api/something/new", vec![Scope::Write]),
@@ -172,6 +203,16 @@ mod tests {
                 assert_eq!(allowed(scope, method, route), expected, "{scope:?} {method} {route}");
             }
         }
+    }
+
+    #[test]
+    fn of_an_edit_without_the_scope_of_admins_what_makes_somebody_rise_is_withheld() {
+        let profiles = Scopes::new(Scope::ALL.into_iter().filter(|it| *it != Scope::UsersAdmin));
+        for method in ["PUT", "PATCH"] {
+            assert_eq!(profiles.withheld(method, PERSON), [Permission::UserManage]);
+            assert!(Scopes::new([Scope::UsersAdmin]).withheld(method, PERSON).is_empty());
+        }
+        assert!(profiles.withheld("GET", "/api/users/{id}/grants").is_empty());
     }
 
     #[test]

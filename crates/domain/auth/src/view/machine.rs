@@ -34,9 +34,13 @@ pub enum ScopeInput {
     /// Writing channels and categories.
     #[serde(rename = "channels.write")]
     ChannelsWrite,
-    /// Writing people.
+    /// Writing the profiles of people.
     #[serde(rename = "users.write")]
     UsersWrite,
+    /// Making, inviting and removing people, their roles, managers, addresses
+    /// and grants. Whoever holds it can become anyone.
+    #[serde(rename = "users.admin")]
+    UsersAdmin,
     /// The audit.
     #[serde(rename = "audit.read")]
     AuditRead,
@@ -57,6 +61,7 @@ impl From<ScopeInput> for Scope {
             ScopeInput::MessagesWrite => Self::MessagesWrite,
             ScopeInput::ChannelsWrite => Self::ChannelsWrite,
             ScopeInput::UsersWrite => Self::UsersWrite,
+            ScopeInput::UsersAdmin => Self::UsersAdmin,
             ScopeInput::AuditRead => Self::AuditRead,
             ScopeInput::OpsRead => Self::OpsRead,
             ScopeInput::Socket => Self::Socket,
@@ -75,8 +80,9 @@ pub struct CreateTokenBody {
     /// What it is for, in words.
     #[schema(min_length = 1, max_length = 120)]
     pub name: String,
-    /// What it may be used for.
-    #[schema(min_items = 1, max_items = 9)]
+    /// What it may be used for. `users.write` is for profiles; whoever holds
+    /// `users.admin` can become anyone.
+    #[schema(min_items = 1, max_items = 10)]
     pub scopes: Vec<ScopeInput>,
     /// Until when it is good: within a year.
     #[schema(value_type = String, format = DateTime)]

@@ -2,6 +2,7 @@
 //! out.
 
 mod accounts;
+mod admins;
 mod elsewhere;
 mod figures;
 mod house;
