@@ -34,6 +34,7 @@ mod one_commit;
 mod operations;
 mod operator;
 mod project;
+mod refusals;
 mod rights;
 mod secrets;
 mod settings;

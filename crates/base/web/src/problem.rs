@@ -45,6 +45,12 @@ impl<E: Into<Fault>> From<E> for Problem {
 #[derive(Clone, Debug)]
 pub(crate) struct Pending(pub(crate) Arc<Fault>);
 
+/// The fault behind an answer that is on its way out.
+#[must_use]
+pub fn fault_of(response: &Response) -> Option<&Fault> {
+    response.extensions().get::<Pending>().map(|pending| &*pending.0)
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = render(&self.0, None);

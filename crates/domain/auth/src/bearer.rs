@@ -4,51 +4,75 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
 use sayso_access::{Actor, Ctx, Permission, Via};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
+use sayso_web::limits::{self, Limiter};
 use sayso_web::{CalledBy, CallerId, Identity, Problem};
 
 use crate::error::{SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED};
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{Refusal, Refusals, RefusedActor};
+use crate::refusals::{self, Refusal, Refusals, RefusedActor};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
 
-/// A step of the way in: puts an [`Identity`] into the request. What it means for a
-/// route, the route decides; but what an API token may be used for, and what is
-/// open to whoever still lacks the second factor of their role, is decided
-/// here, for all routes alike. 503 when a token came and the database cannot
-/// be asked about it.
-pub async fn identify<F: Future<Output = Response>>(
-    auth: &AuthState,
-    mut request: Request,
+/// What a request passes before its route: who asks; who is refused what, which
+/// is noted; how often they may; and what their token is for. In this order, so
+/// that whatever is refused is counted and noted, also what the token refuses.
+///
+/// 503 when a token came and the database cannot be asked about it.
+pub async fn come_in<F: Future<Output = Response>>(
+    (auth, limiter, refusals): (&AuthState, &Limiter, &Refusals),
+    request: Request,
     next: impl FnOnce(Request) -> F,
 ) -> Response {
-    let found = sayso_db::uncounted(identity(auth, request.headers())).await;
-    let (identity, reach) = match found {
-        Ok(found) => found,
+    let (request, reach) = match identify(auth, request).await {
+        Ok(identified) => identified,
         Err(fault) => return Problem(fault).into_response(),
     };
+    let within = |request| keep_within(&reach, request, next);
+    let limited = |request| limits::limit(limiter, request, within);
+    watch(refusals, request, limited).await
+}
+
+/// Puts an [`Identity`] into the request. What it means for a route, the route
+/// decides; how far it reaches, [`keep_within`].
+async fn identify(auth: &AuthState, mut request: Request) -> Result<(Request, Reach), Fault> {
+    let (identity, reach) = sayso_db::uncounted(identity(auth, request.headers())).await?;
     if let (Identity::Known(actor), Some(told)) =
         (&identity, request.extensions().get::<CalledBy>())
     {
         told.say(reach.caller(actor));
     }
+    request.extensions_mut().insert(identity);
+    Ok((request, reach))
+}
+
+/// What an API token may be used for, and what is open to whoever still lacks
+/// the second factor of their role, is decided here, for all routes alike.
+async fn keep_within<F: Future<Output = Response>>(
+    reach: &Reach,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str());
     let method = request.method().as_str();
     if let Err(fault) = reach.admit(method, route) {
         return Problem(fault).into_response();
     }
     let withheld = reach.withheld(method, route);
-    request.extensions_mut().insert(identity.without(withheld));
+    if !withheld.is_empty()
+        && let Some(identity) = request.extensions_mut().remove::<Identity>()
+    {
+        request.extensions_mut().insert(identity.without(withheld));
+    }
     next(request).await
 }
 
-/// A step of the way in, after [`identify`]: notes who was refused what.
+/// Notes who was refused what.
 pub async fn watch<F: Future<Output = Response>>(
     refusals: &Refusals,
     request: Request,
@@ -57,19 +81,16 @@ pub async fn watch<F: Future<Output = Response>>(
     let identity = request.extensions().get::<Identity>().cloned();
     let address = request.extensions().get::<Ctx>().and_then(|ctx| ctx.origin.address.clone());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let method = request.method().to_string();
+    let method = request.method().clone();
     let response = next(request).await;
-    let status = response.status();
-    let actor = match &identity {
-        Some(Identity::Known(actor)) => Some(RefusedActor::from(actor)),
-        // Whoever sends no token is asked for one: nothing was refused yet.
-        Some(Identity::Refused(_)) => None,
-        _ => return response,
-    };
-    let is_refusal =
-        matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
-    if let (true, Some(route)) = (is_refusal, route) {
-        refusals.note(Refusal { actor, address, method, route, status: status.as_u16() });
+    let Some(route) = route else { return response };
+    if refusals::is_noted(identity.as_ref(), (&method, &route), &response) {
+        let actor = match &identity {
+            Some(Identity::Known(actor)) => Some(RefusedActor::from(actor)),
+            _ => None,
+        };
+        let (method, status) = (method.to_string(), response.status().as_u16());
+        refusals.note(Refusal { actor, address, method, route, status });
     }
     response
 }

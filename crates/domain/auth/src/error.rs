@@ -2,7 +2,7 @@
 
 use sayso_kernel::fault::Place;
 use sayso_kernel::{Code, Fault, Kind};
-use sayso_users::error::PASSWORD_WEAK;
+use sayso_users::error::{INVITATION_INVALID, PASSWORD_WEAK};
 
 /// No such person, another password, or one who may not come in: which of the
 /// three is never said.
@@ -99,6 +99,15 @@ pub const PASSWORD_WRONG: &str = "password.wrong";
 /// The new password is the present one (in `errors[].code`).
 pub const PASSWORD_UNCHANGED: &str = "password.unchanged";
 
+/// The code of a reset cannot be used (in `errors[].code`).
+const RESET_INVALID: &str = "reset.invalid";
+/// The code of a second factor is another one (in `errors[].code`).
+const CODE_WRONG: &str = "code.wrong";
+
+/// What says that something was presented as a proof and was none.
+pub(crate) const WRONG_PROOFS: [&str; 4] =
+    [PASSWORD_WRONG, CODE_WRONG, RESET_INVALID, INVITATION_INVALID];
+
 /// The present password was not the one that was sent.
 #[must_use]
 pub fn password_wrong() -> Fault {
@@ -122,13 +131,13 @@ pub fn password_wrong_here(pointer: &'static str) -> Fault {
 /// The code of a reset is spent, too old, or none. Which, is not said.
 #[must_use]
 pub fn reset_invalid() -> Fault {
-    Fault::at_pointer("#/code", "reset.invalid", "is not a code that can be used")
+    Fault::at_pointer("#/code", RESET_INVALID, "is not a code that can be used")
 }
 
 /// The code of a second factor is not right, sent by somebody who is logged in.
 #[must_use]
 pub fn code_wrong() -> Fault {
-    Fault::at_pointer("#/code", "code.wrong", "is not the code of this moment")
+    Fault::at_pointer("#/code", CODE_WRONG, "is not the code of this moment")
 }
 
 /// A token must end, within a year.

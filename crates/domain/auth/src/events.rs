@@ -94,7 +94,8 @@ pub const IDENTITY_UNLINKED: FactKind =
 /// Somebody asked for what they may not have.
 pub const ACCESS_REFUSED: FactKind = audited(
     "access.refused",
-    "Somebody asked for what they may not have, or what there is not; as often as `count` says.",
+    "Somebody asked for what they may not have, or what there is not, or presented a wrong proof or \
+     too many; as often as `count` says.",
 );
 
 /// The facts declared here.

@@ -39,7 +39,7 @@ pub mod totp;
 pub mod view;
 
 pub use activity::Activity;
-pub use bearer::{identify, verify};
+pub use bearer::{come_in, verify};
 pub use error::CODES;
 pub use events::FACTS;
 pub use memory::Memory;

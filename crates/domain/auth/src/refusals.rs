@@ -5,17 +5,25 @@
 //! make the server write as often as they ask. The same refusal again within
 //! a second is one entry with a count. What is hidden and what does not exist
 //! are noted alike.
+//!
+//! Noted is what somebody who came with a token may not have, and whatever
+//! looks like guessing: a password, a code or an invitation that was wrong, and
+//! too many of them. A refused login has a fact of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
+use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use sayso_access::{Actor, Ctx, Via};
 use sayso_db::{Db, Tx};
 use sayso_kernel::{Clock, Fault, Random};
+use sayso_web::{Class, Identity, problem};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::WRONG_PROOFS;
 use crate::events;
 
 /// How often what was noted is written.
@@ -34,7 +42,8 @@ pub struct Refusal {
     pub method: String,
     /// The route, not the path: no ids.
     pub route: String,
-    /// 401, 403 or 404.
+    /// 401, 403 or 404; 422 where what was to prove something did not, 429
+    /// where it came too often.
     pub status: u16,
 }
 
@@ -50,6 +59,34 @@ pub struct RefusedActor {
 impl From<&Actor> for RefusedActor {
     fn from(actor: &Actor) -> Self {
         Self { user_id: actor.user_id, session_id: actor.session_id }
+    }
+}
+
+/// Where nobody is known yet, and what is presented was not right.
+const ANONYMOUS: [(&str, StatusCode); 2] =
+    [("/api/auth/refresh", StatusCode::UNAUTHORIZED), ("/api/setup", StatusCode::NOT_FOUND)];
+
+/// Whether an answer is a refusal that is to be written down.
+pub(crate) fn is_noted(
+    identity: Option<&Identity>,
+    (method, route): (&Method, &str),
+    response: &Response,
+) -> bool {
+    let status = response.status();
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+            // Whoever sends no token is asked for one: nothing was refused yet.
+            matches!(identity, Some(Identity::Known(_) | Identity::Refused(_)))
+                || ANONYMOUS.contains(&(route, status))
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            let class = Class::of(method, route, &HeaderMap::new());
+            matches!(class, Some(Class::Login | Class::Proof))
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => problem::fault_of(response).is_some_and(|fault| {
+            fault.errors().iter().any(|error| WRONG_PROOFS.contains(&error.code))
+        }),
+        _ => false,
     }
 }
 

@@ -7,10 +7,10 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use sayso_auth::{AuthState, Refusals, bearer};
+use sayso_auth::{AuthState, Refusals};
 use sayso_search::TrashState;
 use sayso_users::UserState;
-use sayso_web::limits::{self, Limiter};
+use sayso_web::Limiter;
 use sayso_web::unasked::{self, Unasked};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -73,13 +73,11 @@ struct WayIn {
     unasked: Unasked,
 }
 
-/// Who asks; how often they may; who is refused what; and what nobody answers.
-/// One layer for all four: each layer copies all those inside of it for every
-/// request.
+/// Who asks; who is refused what; how often they may; what their token is for;
+/// and what nobody answers. One layer for all of it: each layer copies all those
+/// inside of it for every request.
 async fn come_in(State(way): State<Arc<WayIn>>, request: Request, next: Next) -> Response {
     let WayIn { auth, limiter, refusals, unasked } = &*way;
     let asked = |request| unasked::refuse(unasked, request, |request| next.run(request));
-    let watched = |request| bearer::watch(refusals, request, asked);
-    let limited = |request| limits::limit(limiter, request, watched);
-    sayso_auth::identify(auth, request, limited).await
+    sayso_auth::come_in((auth, limiter, refusals), request, asked).await
 }
