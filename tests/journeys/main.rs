@@ -36,6 +36,7 @@ mod operator;
 mod project;
 mod refusals;
 mod rights;
+mod root_key;
 mod secrets;
 mod settings;
 mod tail;

@@ -39,7 +39,9 @@ pub use hub::{Applied, Hub, Message, Moment, Position};
 pub use log::{Attachment, FollowedStream, Log, Past, Resume};
 pub use presence::{News, Presence, Seen, Status};
 pub use retention::Retention;
-pub use sequencer::{AuditKey, Sequencer, SequencerLimits, fits_the_audit, verify_chain};
+pub use sequencer::{
+    AuditKey, Chain, Sequencer, SequencerLimits, fits_the_audit, verify_chain, verify_chain_of,
+};
 pub use volatile::{Lot, Volatile, Whisper};
 
 /// A client cannot go on from where it says it stopped.

@@ -85,6 +85,52 @@ impl AuditKey {
     }
 }
 
+/// The keys that a chain was signed with, each in its turn: a stretch of the
+/// chain is one key's, a key that was left never signs again, and the present
+/// one is the last.
+struct Turns<'a> {
+    /// Who signs at this point of the chain.
+    signing: Option<&'a AuditKey>,
+    /// Who may still have a turn; the present one stands at the end.
+    waiting: Vec<&'a AuditKey>,
+}
+
+impl<'a> Turns<'a> {
+    fn new(present: &'a AuditKey, earlier: &'a [AuditKey]) -> Self {
+        Self { signing: None, waiting: earlier.iter().chain([present]).collect() }
+    }
+
+    /// Whether this is the hash of an entry by whoever signs here, or by one
+    /// whose turn begins here.
+    fn is_signed(&mut self, hash: &[u8], link: impl Fn(&AuditKey) -> [u8; 32]) -> bool {
+        if self.signing.is_some_and(|key| hash == link(key)) {
+            return true;
+        }
+        let Some(turn) = self.waiting.iter().position(|key| hash == link(key)) else {
+            return false;
+        };
+        self.signing = Some(self.waiting.remove(turn));
+        if turn == self.waiting.len() {
+            self.waiting.clear();
+        }
+        true
+    }
+
+    /// Whether the present key signs.
+    fn is_last(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// A chain that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Its entries.
+    pub entries: i64,
+    /// How many of them, at its end, the present key has signed.
+    pub by_present_key: i64,
+}
+
 /// Walks the chain from its beginning to the end that the head of the log
 /// names, and compares it with the seals that the log still holds. `Ok(count)`
 /// when all holds; `Err(seq)` inside names the first entry that does not, or
@@ -93,6 +139,17 @@ impl AuditKey {
 /// What an entry is found by (its kind, its person, its subject, its time) is
 /// compared with its text, which alone is hashed.
 pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, DbError> {
+    Ok(verify_chain_of(db, key, &[]).await?.map(|chain| chain.entries))
+}
+
+/// The same of a chain that may have begun under keys before the present one.
+pub async fn verify_chain_of(
+    db: &Db,
+    key: &AuditKey,
+    earlier: &[AuditKey],
+) -> Result<Result<Chain, i64>, DbError> {
+    let mut turns = Turns::new(key, earlier);
+    let mut by_present_key = 0;
     let end = db.read().row(&END, &[]).await?;
     let (last, at_last): (i64, Vec<u8>) =
         end.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
@@ -105,17 +162,20 @@ pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, D
         }
         if rows.is_empty() {
             let row = db.read().row(&BROKEN_SEALS, &[]).await?;
-            return Ok(row.and_then(|row| row.get(0)).map_or(Ok(seq), Err));
+            let holds = Ok(Chain { entries: seq, by_present_key });
+            return Ok(row.and_then(|row| row.get(0)).map_or(holds, Err));
         }
         for row in &rows {
             let (found, entry, hash): (i64, &str, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
-            let is_linked = found == seq + 1 && hash == key.link(&before, found, entry);
+            let is_linked =
+                found == seq + 1 && turns.is_signed(&hash, |key| key.link(&before, found, entry));
             let is_end = found != last || hash == at_last;
             if !is_linked || !is_end || !is_found_by_its_text(row) {
                 return Ok(Err(seq + 1));
             }
             seq = found;
             before = hash;
+            by_present_key += i64::from(turns.is_last());
         }
     }
 }

@@ -31,7 +31,7 @@ use sayso_kernel::{Clock, Random};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use audit::{AuditKey, fits_the_audit, verify_chain};
+pub use audit::{AuditKey, Chain, fits_the_audit, verify_chain, verify_chain_of};
 pub use batch::Batch;
 use leader::Leader;
 

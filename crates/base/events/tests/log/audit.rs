@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sayso_access::Role;
 use sayso_db::tokio_postgres::error::SqlState;
-use sayso_events::{AuditKey, Sequencer, SequencerLimits, verify_chain};
+use sayso_events::{AuditKey, Chain, Sequencer, SequencerLimits, verify_chain, verify_chain_of};
 use sayso_kernel::secret::RootKey;
 use sayso_testkit::{Candidate, Node, TestCtx, TestDatabase, judge, root_key, until};
 use tokio::sync::mpsc;
@@ -145,16 +145,73 @@ async fn an_end_that_was_cut_off_with_its_head_is_missed_by_the_seal() {
     assert_eq!(verify_chain(database.db(), &key).await.unwrap(), Err(ENTRIES));
 }
 
+/// So many entries, under this key.
+async fn entries_under(database: &TestDatabase, root: &RootKey, count: i64) {
+    let ctx = TestCtx::new().acting(Role::Staff);
+    let node = signing(database, root, Duration::from_secs(3600)).start();
+    for _ in 0..count {
+        bump(database.db(), &ctx, 1).await.unwrap();
+    }
+    judge::settle(database.db()).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_whose_key_was_changed_holds_and_what_was_altered_is_named_on_either_side() {
+    let database = database().await;
+    let (old, new) = (root_key(), RootKey::new([8; 32]));
+    let (before, after) = (AuditKey::of(&old), AuditKey::of(&new));
+    entries_under(&database, &old, 2).await;
+    let verify =
+        async |earlier: &[AuditKey]| verify_chain_of(database.db(), &after, earlier).await.unwrap();
+    let earlier = [before.clone()];
+    assert_eq!(verify(&earlier).await, Ok(Chain { entries: 2, by_present_key: 0 }));
+    entries_under(&database, &new, 3).await;
+    assert_eq!(verify(&earlier).await, Ok(Chain { entries: 5, by_present_key: 3 }));
+    assert_eq!(verify(&[]).await, Err(1), "who began it must be known");
+
+    let intruder = database.superuser().await;
+    let off = "ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only";
+    intruder.batch_execute(off).await.unwrap();
+    for seq in [4_i64, 3, 2] {
+        let alter = "UPDATE audit_log SET entry = replace(entry, 'thing.moved', 'thing.stayed')
+                     WHERE seq = $1";
+        intruder.execute(alter, &[&seq]).await.unwrap();
+        assert_eq!(verify(&earlier).await, Err(seq));
+    }
+}
+
+#[tokio::test]
+async fn a_chain_never_goes_back_to_a_key_that_it_has_left() {
+    let database = database().await;
+    let (old, new) = (root_key(), RootKey::new([8; 32]));
+    let (before, after) = (AuditKey::of(&old), AuditKey::of(&new));
+    for root in [&old, &new, &old] {
+        entries_under(&database, root, 1).await;
+    }
+
+    let found = verify_chain_of(database.db(), &after, &[before.clone()]).await.unwrap();
+    let turned = verify_chain_of(database.db(), &before, &[after]).await.unwrap();
+
+    assert_eq!(found, Err(3));
+    assert_eq!(turned, Err(2), "who signs at the end has not signed before");
+}
+
 /// A node that signs the end of the audit whenever it looks.
 fn sealing(database: &TestDatabase) -> Candidate {
+    signing(database, &root_key(), Duration::ZERO)
+}
+
+/// A node that signs with this key.
+fn signing(database: &TestDatabase, root: &RootKey, seal_every: Duration) -> Candidate {
     let candidate = Candidate::new(database.db());
     let limits = SequencerLimits {
         batch_max: 500,
         batch_bytes_max: 4 << 20,
         poll: Duration::from_millis(50),
-        seal_every: Duration::ZERO,
+        seal_every,
     };
-    let (stage, key) = (TestCtx::new(), AuditKey::of(&root_key()));
+    let (stage, key) = (TestCtx::new(), AuditKey::of(root));
     // Nobody listens to its batches: the follower reads the log.
     let (hints, _) = mpsc::channel(1);
     let db = database.db().clone();

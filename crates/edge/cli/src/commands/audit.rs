@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use sayso_config::Settings;
-use sayso_events::{AuditKey, verify_chain};
+use sayso_events::{AuditKey, Chain, verify_chain_of};
 use sayso_kernel::Random;
 
 use super::say;
@@ -15,6 +15,10 @@ pub enum AuditCommand {
     /// Walk the chain of the audit from its beginning, beside a running server
     /// or without one, and name the first entry that was changed, is missing
     /// or was added. Ends with 1 if there is one.
+    ///
+    /// Entries from before a change of the root key are verified with
+    /// `secrets.previous_root_keys`: give the keys that were, also where they
+    /// are no longer needed for anything else.
     Verify,
 }
 
@@ -25,8 +29,14 @@ pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()
     let found = verify(&storage, settings, &random).await;
     storage.close().await;
     match found? {
-        Ok(0) => say("the audit is empty"),
-        Ok(count) => say(&format!("the audit holds: {count} entries")),
+        Ok(Chain { entries: 0, .. }) => say("the audit is empty"),
+        Ok(Chain { entries, by_present_key }) if entries == by_present_key => {
+            say(&format!("the audit holds: {entries} entries"));
+        }
+        Ok(Chain { entries, by_present_key }) => say(&format!(
+            "the audit holds: {entries} entries, the last {by_present_key} of them under the present \
+             root key"
+        )),
         Err(seq) => bail!(
             "the audit is broken at entry {seq}: it was changed, added or taken out; those before \
              it are as they were written"
@@ -39,10 +49,11 @@ async fn verify(
     storage: &Storage,
     settings: &Settings,
     random: &Random,
-) -> Result<Result<i64, i64>> {
-    let db = storage.open(settings).await?;
+) -> Result<Result<Chain, i64>> {
     let key = AuditKey::of(&settings.root_key(random)?);
-    let found = verify_chain(&db, &key).await;
+    let earlier: Vec<AuditKey> = settings.previous_root_keys()?.iter().map(AuditKey::of).collect();
+    let db = storage.open(settings).await?;
+    let found = verify_chain_of(&db, &key, &earlier).await;
     db.close();
     Ok(found?)
 }
