@@ -77,10 +77,17 @@ async fn note_refusal(auth: &AuthState, ctx: &Ctx, user: UserId) -> Result<(), F
 }
 
 /// Compares the password with the one of whoever has the e-mail, if anybody.
+/// Whether they may come in is known by then: for who may not, a right password
+/// leads to no work that a wrong one would not.
 async fn compare(auth: &AuthState, input: &LogIn) -> Result<Result<Proof, Refusal>, Fault> {
     let known = users::credentials(&mut auth.app.db.read(), &input.email).await?;
     let stored = known.as_ref().and_then(|known| known.password_hash.clone());
-    let checked = auth.hasher.check(input.password.clone(), stored).await?;
+    let (hasher, password) = (&auth.hasher, input.password.clone());
+    let checked = if known.as_ref().is_some_and(|known| known.may_enter) {
+        hasher.check_and_renew(password, stored).await?
+    } else {
+        hasher.check(password, stored).await?
+    };
     Ok(judge(known, checked))
 }
 

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admins;
+mod costs;
 mod elsewhere;
 mod figures;
 mod house;
