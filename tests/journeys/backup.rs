@@ -220,6 +220,34 @@ async fn a_restore_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_revoked_after_the_backup_is_not_good_again_after_a_restore() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let mut company = Company::found(ProcessSetup::on_server(&postgres)).await;
+    let seen = company.ann.login["user"]["createdAt"].as_str().unwrap();
+    let seen: sayso_kernel::Timestamp = seen.parse().unwrap();
+    let ends = (seen + Duration::from_secs(86_400)).to_string();
+    let body = json!({ "password": PASSWORD, "name": "CI", "scopes": ["read"],
+                       "expiresAt": ends });
+    let made = company.ann.post("/api/tokens", body).await.expect(201);
+    let file = company.server.folder().join("company.backup");
+    company.server.run(&["backup", text(&file)], "").await;
+    company.ann.delete(&format!("/api/tokens/{}", id(&made))).await.expect(204);
+    company.server.stop().await;
+
+    let told = company.server.run(&["restore", "--force", text(&file)], "").await;
+
+    assert!(told.contains("all API tokens are revoked"), "{told}");
+    company.server.restart().await;
+    let mut program = Client::anonymous(&company.server.url());
+    program.login = json!({ "accessToken": made["token"] });
+    let refused = program.get("/api/auth/me").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (401, "auth.session_revoked"));
+    let ann = Client::login(&company.server.url(), "ann@example.com", PASSWORD).await;
+    let listed = ann.get("/api/tokens").await.expect(200);
+    assert_eq!(listed["items"], json!([]));
+}
+
 /// What anybody has who has no Sayso: tar, cat, pg_restore.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_can_be_opened_without_sayso() {

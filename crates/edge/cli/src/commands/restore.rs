@@ -18,7 +18,7 @@ use super::backup::{PassphraseArgs, STREAM};
 use super::progress::{self, Told};
 use super::say;
 use crate::archive::{self, About, Opened};
-use crate::repo::restored::{END_SESSIONS, NEW_EPOCH};
+use crate::repo::restored::{END_SESSIONS, NEW_EPOCH, REVOKE_TOKENS};
 use crate::storage::Storage;
 
 /// What to restore, and over what.
@@ -32,7 +32,8 @@ Examples:
 
 Every Sayso on the database must be stopped. All happens in one transaction: the rows are compared
 with what was counted when the backup was made, and if anything fails nothing has changed.
-Afterwards all sessions are ended, and clients read afresh (the log has another epoch).")]
+Afterwards all sessions are ended, all API tokens are revoked, and clients read afresh (the log has
+another epoch).")]
 pub struct RestoreArgs {
     /// The backup; `-` for standard input.
     file: PathBuf,
@@ -101,8 +102,8 @@ async fn restore(
         settings.keep_root_key(&key)?;
     }
     let (epoch, now) = (hex::encode(&random.bytes::<8>()), Clock::System.now());
-    let last: [(&str, &(dyn sayso_db::tokio_postgres::types::ToSql + Sync)); 2] =
-        [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now)];
+    let last: [(&str, &(dyn sayso_db::tokio_postgres::types::ToSql + Sync)); 3] =
+        [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now), (REVOKE_TOKENS.text, &now)];
     let dump = Told::new(source.open()?, |bytes| progress::bytes("laid in", bytes));
     let compared = |table: &Table| progress::rows(&table.name, table.rows);
     taken.lay_in(&programs, dump, (&about.contents, compared), &last).await?;
@@ -110,7 +111,8 @@ async fn restore(
     let noted = note(storage, settings, random, about).await;
     noted.context("the backup is restored, and then this failed")?;
     Ok(format!(
-        "restored {} rows of {}; all sessions are ended, the history is {epoch}",
+        "restored {} rows of {}; all sessions are ended, all API tokens are revoked, the history is \
+         {epoch}",
         about.contents.rows(),
         about.at
     ))

@@ -18,5 +18,12 @@ pub(crate) const END_SESSIONS: Sql = Sql::new(
     "UPDATE sessions SET ended_at = $1, end_reason = 'restored' WHERE ended_at IS NULL",
 );
 
+/// The same of API tokens, and more so: one that was revoked because it leaked
+/// would be good again for up to a year.
+pub(crate) const REVOKE_TOKENS: Sql = Sql::new(
+    "restored.revoke_tokens",
+    "UPDATE api_tokens SET revoked_at = $1 WHERE revoked_at IS NULL",
+);
+
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&NEW_EPOCH, &END_SESSIONS];
+pub(super) const ALL: &[&Sql] = &[&NEW_EPOCH, &END_SESSIONS, &REVOKE_TOKENS];
