@@ -161,6 +161,24 @@ async fn the_last_ceo_cannot_go() {
     assert_eq!(oust(&house, ceo, ceo, 0).await.0, 409, "one who is kept out does not count");
 }
 
+#[tokio::test]
+async fn a_ceo_who_was_invited_counts_once_they_have_a_password() {
+    let house = House::new().await;
+    let ceo = &house.ceo;
+    let new = json!({ "email": "next@example.com", "name": "Next", "role": "ceo" });
+    let (status, invited) = house.ask(ceo, ("POST", "/api/users"), new).await;
+    assert_eq!(status, 201, "{invited}");
+    for round in 0..3 {
+        let (status, problem) = oust(&house, ceo, ceo, round).await;
+        assert_eq!((status, &problem["code"]), (409, &json!("user.last_ceo")), "{round}");
+    }
+
+    let token = &invited["invitation"]["token"];
+    let accept = json!({ "token": token, "password": crate::stage::PASSWORD });
+    assert_eq!(house.ask(ceo, ("POST", "/api/invitations"), accept).await.0, 200);
+    assert_eq!(oust(&house, ceo, ceo, 0).await.0, 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_set_managers_at_once_none_closes_a_circle() {
     let house = House::new().await;

@@ -25,8 +25,11 @@ const LOCK: Sql = Sql::new(
 );
 const HAS_OTHER_CEO: Sql = Sql::new(
     "users.has_other_ceo",
+    // Whoever was invited and has no password yet cannot come in: perhaps nobody
+    // ever reads that mail.
     "SELECT EXISTS (SELECT 1 FROM users
-                    WHERE role = 'ceo' AND active AND deleted_at IS NULL AND id <> $1)",
+                    WHERE role = 'ceo' AND active AND deleted_at IS NULL AND id <> $1
+                      AND password_hash IS NOT NULL)",
 );
 const STANDS_ABOVE: Sql = Sql::new(
     "users.stands_above",
@@ -102,7 +105,7 @@ pub(crate) async fn lock(tx: &mut Tx, ids: &[UserId]) -> Result<Vec<User>, DbErr
     Ok(tx.rows(&LOCK, &[&ids]).await?.iter().map(user).collect())
 }
 
-/// Whether there is another CEO who may come in.
+/// Whether there is another CEO who may come in, and has what to come in with.
 pub(crate) async fn has_other_ceo(tx: &mut Tx, than: UserId) -> Result<bool, DbError> {
     Ok(tx.row(&HAS_OTHER_CEO, &[&than]).await?.is_some_and(|row| row.get(0)))
 }
