@@ -117,6 +117,13 @@ impl Givens {
         Self::new(self.0)
     }
 
+    /// Whether both say the same from now on: what has expired says nothing.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self, now: Timestamp) -> bool {
+        let in_force = |one: &&Given| one.expires_at.is_none_or(|end| now < end);
+        self.0.iter().filter(in_force).eq(other.0.iter().filter(in_force))
+    }
+
     /// What holds for a person of this role. A grant that has expired is none,
     /// also where it was read before it did: a socket keeps its actor for long.
     #[must_use]
@@ -155,6 +162,19 @@ mod tests {
         }
         let ruling = givens.ruling(Role::Staff, Permission::ChannelCreate, Timestamp::UNIX_EPOCH);
         assert_eq!(ruling.because, Because::Granted);
+    }
+
+    #[test]
+    fn what_has_expired_makes_no_difference() {
+        let (now, end) = (Timestamp::UNIX_EPOCH, Timestamp::constant(60, 0));
+        let given = |permission, expires_at| Given { permission, is_granted: true, expires_at };
+        let lasting = given(Permission::UserList, None);
+        let passing = given(Permission::ChannelCreate, Some(end));
+        let (both, one) = (Givens::new(vec![lasting, passing]), Givens::new(vec![lasting]));
+
+        assert!(!both.agrees_with(&one, now) && !one.agrees_with(&both, now));
+        assert!(both.agrees_with(&one, end) && one.agrees_with(&both, end));
+        assert!(!one.agrees_with(&Givens::default(), end));
     }
 
     #[test]

@@ -37,6 +37,13 @@ impl Actor {
         self.ruling(permission, now).grant
     }
 
+    /// Whether the person may from now on what `other` may, who is the same
+    /// person at another time.
+    #[must_use]
+    pub fn has_rights_of(&self, other: &Self, now: Timestamp) -> bool {
+        self.role == other.role && self.givens.agrees_with(&other.givens, now)
+    }
+
     /// The same, and why.
     #[must_use]
     pub fn ruling(&self, permission: Permission, now: Timestamp) -> Ruling {

@@ -33,6 +33,7 @@ pub mod scope;
 pub mod second_factor;
 pub mod service;
 pub mod setup;
+pub mod standing;
 mod state;
 pub mod token;
 pub mod totp;

@@ -26,6 +26,7 @@ use sayso_db::{Db, Effect, Told};
 use sayso_events::{Applied, Event, Hub, QUARANTINED};
 
 use crate::model::{SessionState, TokenState};
+use crate::standing::Standing;
 use crate::token::Claims;
 
 /// Entries of one kind at the most.
@@ -40,6 +41,7 @@ struct Inner {
     claims: Mutex<Kept<[u8; 32], Arc<Claims>>>,
     sessions: Mutex<Kept<(SessionId, i32), SessionState>>,
     tokens: Mutex<Kept<[u8; 32], TokenState>>,
+    standings: Mutex<Kept<SessionId, Standing>>,
     /// Counts what was forgotten.
     forgotten: AtomicU64,
 }
@@ -103,6 +105,14 @@ impl Memory {
         self.keep(mark, &self.0.tokens, print, state);
     }
 
+    pub(crate) fn standing(&self, session: SessionId) -> Option<Standing> {
+        self.0.standings.lock().get(&session)
+    }
+
+    pub(crate) fn keep_standing(&self, mark: Mark, session: SessionId, standing: Standing) {
+        self.keep(mark, &self.0.standings, session, standing);
+    }
+
     /// Under the lock of the map, so that whoever forgets right after this
     /// looked at the count finds the entry and drops it.
     fn keep<K: Eq + Hash, V: Clone>(&self, mark: Mark, map: &Mutex<Kept<K, V>>, key: K, value: V) {
@@ -118,6 +128,7 @@ impl Memory {
             |claims| claims.sid == session,
             |(id, _), _| *id == session,
             |token| token.id == session,
+            |id, _| *id == session,
         );
     }
 
@@ -127,12 +138,13 @@ impl Memory {
             |claims| claims.sub == user,
             |_, state| state.user_id == user,
             |token| token.user_id == user,
+            |_, standing| standing.user_id == user,
         );
     }
 
     /// Forgets everything.
     pub fn forget_all(&self) {
-        self.forget(|_| true, |_, _| true, |_| true);
+        self.forget(|_| true, |_, _| true, |_| true, |_, _| true);
     }
 
     fn forget(
@@ -140,11 +152,13 @@ impl Memory {
         claims: impl Fn(&Claims) -> bool,
         session: impl Fn(&(SessionId, i32), &SessionState) -> bool,
         token: impl Fn(&TokenState) -> bool,
+        standing: impl Fn(&SessionId, &Standing) -> bool,
     ) {
         self.0.forgotten.fetch_add(1, Ordering::AcqRel);
         self.0.claims.lock().drop_where(|_, kept| claims(kept));
         self.0.sessions.lock().drop_where(session);
         self.0.tokens.lock().drop_where(|_, kept| token(kept));
+        self.0.standings.lock().drop_where(standing);
     }
 
     /// An event of the log.

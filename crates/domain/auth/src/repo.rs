@@ -6,6 +6,7 @@ pub mod external;
 pub mod key;
 pub mod reset;
 pub mod second_factor;
+pub mod standing;
 
 mod given;
 mod people;
@@ -161,8 +162,8 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    [ALL, people::ALL, key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL]
-        .concat()
+    let beside = [key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL];
+    [&[ALL, people::ALL, standing::ALL], &beside[..]].concat().concat()
 }
 
 /// Everything that a request with an access token depends on, in one read.

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sayso_access::Role;
-use sayso_auth::{AuthState, Memory, Pair, rotation, service};
+use sayso_access::{Role, SessionId};
+use sayso_auth::{AuthState, Memory, Pair, rotation, service, standing};
 use sayso_db::Tx;
 use sayso_testkit::{Candidate, Node, until};
 
@@ -89,6 +89,48 @@ async fn a_revocation_on_another_node_holds_here_within_a_second() {
     .await;
     its.stop().await;
     node.stop().await;
+}
+
+/// How sessions stand, to whoever holds their sockets.
+async fn stand<const N: usize>(
+    auth: &AuthState,
+    sessions: [SessionId; N],
+) -> [Result<Role, &'static str>; N] {
+    let found = standing::of(auth, &sessions).await.expect("the database is there");
+    sessions.map(|id| match &found[&id] {
+        Ok(actor) => Ok(actor.role),
+        Err(code) => Err(code.name),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_a_session_stands_is_remembered_as_long_as_what_lets_its_token_in() {
+    let mut stage = Stage::new().await;
+    let node = remembering(&mut stage).await;
+    let ann = stage.ann().await;
+    let again = stage.log_in("ann@example.com", PASSWORD).await.expect("it is right");
+    let unknown = SessionId(stage.ctx.system().new_id());
+    let ids = [ann.session_id, again.session_id, unknown];
+    let ended = Err("auth.session_revoked");
+    fresh(&stage.auth).await;
+    let both = [Ok(Role::Ceo), Ok(Role::Ceo), ended];
+
+    assert_eq!(stand(&stage.auth, ids).await, both);
+    stage.database.change(END_UNHEARD).await;
+    fresh(&stage.auth).await;
+    assert_eq!(stand(&stage.auth, ids).await, both, "it is answered from memory");
+    stage.database.change("UPDATE sessions SET ended_at = NULL").await;
+    log_out_all(&stage, ann.user.id).await;
+    assert_eq!(stand(&stage.auth, ids).await, [ended; 3]);
+
+    let last = [stage.log_in("ann@example.com", PASSWORD).await.expect("it is right").session_id];
+    assert_eq!(stand(&stage.auth, last).await, [Ok(Role::Ceo)]);
+    node.stop().await;
+    stage.database.change("UPDATE users SET role = 'manager'").await;
+    until("the database to be asked", SETTLED, async || {
+        (stand(&stage.auth, last).await == [Ok(Role::Manager)]).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
