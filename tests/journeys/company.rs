@@ -1,9 +1,13 @@
 //! A company of four at a real server.
 
+use std::time::Duration;
+
+use sayso_kernel::Timestamp;
 use sayso_testkit::{Client, Process, ProcessSetup};
 use serde_json::json;
 
 pub const PASSWORD: &str = "correct horse battery staple";
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// A server with a CEO, a manager and two of the staff.
 pub struct Company {
@@ -41,6 +45,20 @@ pub async fn hire(ceo: &Client, name: &str, role: &str) -> Client {
     let body = json!({ "email": email, "name": name, "role": role, "password": PASSWORD });
     ceo.post("/api/users", body).await.expect(201);
     Client::login(ceo.base(), &email, PASSWORD).await
+}
+
+/// A program that acts for somebody by a token, good for a day; its `login`
+/// names the token's `id`.
+pub async fn program_of(person: &Client, scopes: &[&str]) -> Client {
+    let seen: Timestamp = person.login["user"]["createdAt"].as_str().unwrap().parse().unwrap();
+    let ends = (seen + A_DAY).to_string();
+    let body = json!({ "name": "CI", "scopes": scopes, "expiresAt": ends });
+    let made = person.post("/api/tokens", body).await.expect(201);
+    let mut program = person.clone();
+    program.login = json!({ "accessToken": made["token"], "refreshToken": "none",
+                            "expiresIn": A_DAY.as_secs(), "id": made["id"],
+                            "user": person.login["user"] });
+    program
 }
 
 /// Creates a private channel and adds people to it; answers its id.

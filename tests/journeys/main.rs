@@ -40,6 +40,7 @@ mod rights;
 mod root_key;
 mod secrets;
 mod settings;
+mod silence;
 mod tail;
 mod team;
 mod telling;

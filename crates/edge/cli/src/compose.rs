@@ -231,6 +231,7 @@ fn gateway(
         gate: doors::gate(auth.clone()),
         inbound: doors::inbound(&app.db, limiter),
         renewals: doors::renewals(auth.clone()),
+        standings: doors::standings(auth.clone()),
         presence: app.presence.clone(),
         volatile,
         acked: Acked::new(app.db.clone()),

@@ -13,7 +13,7 @@ use sayso_access::Ctx;
 use sayso_auth::AuthState;
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
-use sayso_realtime::{Gate, Handler, Inbound, Renewals, Verified};
+use sayso_realtime::{Gate, Handler, Inbound, Renewals, Standings, Verified};
 use sayso_web::{Class, Limiter};
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +39,14 @@ pub(crate) fn renewals(auth: AuthState) -> Renewals {
             sayso_auth::service::renewed(&mut auth.app.db.read(), &sessions, lifetimes).await
         }
         .boxed()
+    })
+}
+
+/// Who acts in sessions that have sockets.
+pub(crate) fn standings(auth: AuthState) -> Standings {
+    Arc::new(move |sessions| {
+        let auth = auth.clone();
+        async move { sayso_auth::standing::of(&auth, &sessions).await }.boxed()
     })
 }
 

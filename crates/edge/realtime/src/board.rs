@@ -14,7 +14,7 @@ use sayso_events::Event;
 use sayso_kernel::Timestamp;
 use tokio::time::Instant;
 
-use crate::limits::ENDED_MEMORY;
+use crate::limits::{ENDED_MEMORY, FORETOLD_MEMORY};
 use crate::reader::Moved;
 use crate::session::Session;
 
@@ -40,6 +40,8 @@ pub(crate) struct Index {
     /// Whose rights changed lately, and by which place of the log. Whoever was
     /// verified before that and enters after it finds it here.
     renewed: VecDeque<(Instant, UserId, i64, String)>,
+    /// Whose rights changed lately by a word that came ahead of the log.
+    foretold: VecDeque<(Instant, UserId, String)>,
 }
 
 /// What happened to somebody while they were let in.
@@ -69,9 +71,40 @@ impl Board {
         if let Some((_, _, code)) = ended {
             return Some(Shut::Away(code.clone()));
         }
-        let (user, since) = (session.actor.user_id, session.verified_after);
-        let renewed = index.renewed.iter().find(|(_, who, at, _)| *who == user && *at > since);
-        renewed.map(|(.., code)| Shut::Back(code.clone()))
+        let (user, since) = (session.actor.user_id, session.since);
+        let mut renewed = index.renewed.iter();
+        let renewed = renewed.find(|(_, who, at, _)| *who == user && *at > since.position);
+        let mut foretold = index.foretold.iter();
+        let foretold = foretold.find(|(at, who, _)| *who == user && *at >= since.at);
+        let code = renewed.map(|(.., code)| code).or(foretold.map(|(.., code)| code));
+        code.map(|code| Shut::Back(code.clone()))
+    }
+
+    /// Remembers what a word says that comes ahead of the log. Whoever is
+    /// verified after the moment that is answered, is as who they are by now.
+    pub(crate) fn foretell(&self, effects: &[Effect]) -> Instant {
+        let mut index = self.0.lock();
+        let now = Instant::now();
+        index.forget(now);
+        for effect in effects {
+            match effect {
+                Effect::EndSession { session, code } => {
+                    index.ended.push_back((now, *session, code.clone()));
+                }
+                Effect::Reconnect { user, code } => {
+                    index.foretold.push_back((now, *user, code.clone()));
+                }
+                _ => {}
+            }
+        }
+        now
+    }
+
+    /// Whether a word ahead of the log spoke of this person before the socket
+    /// was let in.
+    pub(crate) fn was_foretold(&self, session: &Session) -> bool {
+        let (user, since) = (session.actor.user_id, session.since);
+        self.0.lock().foretold.iter().any(|(at, who, _)| *who == user && *at < since.at)
     }
 
     /// Removes a socket that followed these streams.
@@ -146,6 +179,17 @@ impl Board {
         ids.filter_map(|id| index.sessions.get(id)).cloned().collect()
     }
 
+    /// The sockets of a person that were let in by `then`.
+    pub(crate) fn of_person(&self, user: UserId, then: Instant) -> Vec<Arc<Session>> {
+        let index = self.0.lock();
+        let mut found = Vec::new();
+        index.add_followers(&Stream::User(user).to_string(), &mut found);
+        let catching = index.catching.iter().filter_map(|id| index.sessions.get(id));
+        found.extend(catching.filter(|session| session.actor.user_id == user).cloned());
+        found.retain(|session| session.since.at <= then);
+        found
+    }
+
     /// Everybody whose token expired before `then`.
     pub(crate) fn expired(&self, then: Timestamp) -> Vec<Arc<Session>> {
         let index = self.0.lock();
@@ -189,14 +233,21 @@ impl Index {
         }
     }
 
-    fn remember(&mut self, event: &Event) {
-        let now = Instant::now();
+    fn forget(&mut self, now: Instant) {
         while self.ended.front().is_some_and(|(at, ..)| now - *at > ENDED_MEMORY) {
             self.ended.pop_front();
         }
         while self.renewed.front().is_some_and(|(at, ..)| now - *at > ENDED_MEMORY) {
             self.renewed.pop_front();
         }
+        while self.foretold.front().is_some_and(|(at, ..)| now - *at > FORETOLD_MEMORY) {
+            self.foretold.pop_front();
+        }
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let now = Instant::now();
+        self.forget(now);
         for effect in &event.effects {
             match effect {
                 Effect::EndSession { session, code } => {

@@ -9,11 +9,12 @@ use parking_lot::Mutex;
 use sayso_access::{Ctx, Origin};
 use sayso_kernel::fault::UNAVAILABLE;
 use sayso_kernel::{Fault, Kind};
+use tokio::time::Instant;
 
 use crate::board::Shut;
 use crate::inbound::{self, Asked};
 use crate::limits::INBOUND_WAITING_MAX;
-use crate::node::{Node, Verified};
+use crate::node::{Node, Since, Verified};
 use crate::protocol::{Closing, Hello, UNREADABLE, Wish};
 use crate::replay;
 use crate::session::Session;
@@ -35,7 +36,7 @@ pub(crate) struct Admitted {
 #[derive(Clone)]
 pub(crate) struct Admission {
     node: Arc<Node>,
-    who: (Verified, i64),
+    who: (Verified, Since),
     resume: Wish,
     origin: Origin,
     transport: Arc<Transport>,
@@ -73,18 +74,19 @@ pub(crate) async fn admit(
     }
 }
 
-/// Who comes, and after which place of the log that was asked.
-type Checked = ((Verified, i64), Wish);
+/// Who comes, and since when that is known.
+type Checked = ((Verified, Since), Wish);
 
 async fn check(node: &Node, auth: &serde_json::Value) -> Result<Checked, Fault> {
     if node.is_draining.load(Ordering::SeqCst) {
         return Err(Fault::new(&UNAVAILABLE));
     }
     let hello = Hello::parse(auth)?;
-    let applied = node.hub.applied().map_or(0, |applied| applied.position);
+    let position = node.hub.applied().map_or(0, |applied| applied.position);
+    let since = Since { position, at: Instant::now() };
     let verified = tokio::time::timeout(node.limits.connect_timeout, (node.gate)(hello.token));
     let who = verified.await.map_err(Fault::unavailable)??;
-    Ok(((who, applied), hello.resume))
+    Ok(((who, since), hello.resume))
 }
 
 /// Where a socket's beginning and its end meet, in whichever order they come.

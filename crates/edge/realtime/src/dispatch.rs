@@ -64,19 +64,29 @@ pub(crate) fn hand_out(node: &Node, event: &Arc<Event>) {
     }
 }
 
-/// Sessions have ended, and the log does not say so yet. It will in a moment,
-/// in its place; where it does not, because nobody writes it just now, their
-/// sockets go without it. Whose rights have changed comes back for the log
-/// alone: sent away ahead of it, they would be sent away by it once more.
+/// Sessions have ended or rights have changed, and the log does not say so yet.
+/// It will in a moment, in its place; where it does not, because nobody writes
+/// it just now, their sockets go without it. Whoever has come back by then, as
+/// who they are now, is not sent away by the log once more.
 fn ahead(node: &Arc<Node>, effects: Arc<[Effect]>) {
+    let heard_at = node.board.foretell(&effects);
     let node = Arc::clone(node);
     tokio::spawn(async move {
         tokio::time::sleep(LOG_MAX).await;
         for effect in effects.iter() {
-            let Effect::EndSession { session, code } = effect else { continue };
-            for socket in node.board.of_login(*session) {
+            let (sockets, closing) = match effect {
+                Effect::EndSession { session, code } => {
+                    (node.board.of_login(*session), Closing::stay_away(code))
+                }
+                Effect::Reconnect { user, code } => {
+                    let closing = Closing::come_back(code, node.retry_after_ms());
+                    (node.board.of_person(*user, heard_at), closing)
+                }
+                _ => continue,
+            };
+            for socket in sockets {
                 metrics::counter!("sayso_realtime_closed_ahead_total").increment(1);
-                socket.close(&Closing::stay_away(code));
+                socket.close(&closing);
             }
         }
     });

@@ -19,7 +19,7 @@ use crate::dispatch;
 use crate::door::Door;
 use crate::inbound::Inbound;
 use crate::limits::Limits;
-use crate::node::{Gate, Node, Renewals};
+use crate::node::{Gate, Node, Renewals, Standings};
 use crate::protocol::Closing;
 use crate::transport::Transports;
 use crate::typing::Typing;
@@ -42,6 +42,8 @@ pub struct GatewayParts {
     pub inbound: Inbound,
     /// Says which sessions were refreshed.
     pub renewals: Renewals,
+    /// Says how sessions stand.
+    pub standings: Standings,
     /// Who is connected.
     pub presence: Presence,
     /// Carries what is heard now or never.
@@ -79,6 +81,7 @@ impl Gateway {
             gate: parts.gate,
             inbound: parts.inbound,
             renewals: parts.renewals,
+            standings: parts.standings,
             presence: parts.presence,
             volatile: parts.volatile,
             typing: Typing::default(),

@@ -18,8 +18,8 @@ use crate::outbox::Packet;
 use crate::own::Own;
 use crate::protocol::{Answer, Closing, TOO_MANY, UNKNOWN_EVENT, encode};
 use crate::session::Session;
-use crate::spans;
 use crate::wire::AnswerLine;
+use crate::{spans, standing};
 
 /// Works on one event of a client.
 pub type Handler =
@@ -109,12 +109,13 @@ async fn work(session: Arc<Session>) {
     }
 }
 
-/// Calls the handler in a task of its own: its panic is an answer, and not
-/// the end of this socket's events.
+/// Calls the handler, as who the person is now, in a task of its own: its panic
+/// is an answer, and not the end of this socket's events.
 async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<Value, Fault> {
     let Some(handler) = session.node.inbound.on.get(name) else {
         return Err(Fault::new(&UNKNOWN_EVENT));
     };
+    let ctx = ctx.acting_as(standing::actor(session).await?);
     let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
     match tokio::spawn(trace::with_current(work)).await {
         Ok(Ok(outcome)) => outcome,

@@ -32,6 +32,7 @@ mod reader;
 mod replay;
 mod session;
 mod spans;
+mod standing;
 mod transport;
 mod typing;
 mod watch;
@@ -40,5 +41,5 @@ mod wire;
 
 pub use gateway::{Gateway, GatewayParts};
 pub use inbound::{Handler, Inbound};
-pub use node::{Gate, Renewals, Verified};
+pub use node::{Gate, Renewals, Standing, Standings, Verified};
 pub use protocol::{ACKNOWLEDGEMENT, CODES, heard, said};

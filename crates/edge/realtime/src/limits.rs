@@ -54,6 +54,9 @@ pub(crate) const TOKEN_GRACE: Duration = Duration::from_secs(60);
 /// How long the end of a session is remembered for sockets that are just
 /// being let in.
 pub(crate) const ENDED_MEMORY: Duration = Duration::from_secs(120);
+/// How long a word ahead of the log is remembered: the log that says it again
+/// may be silent for so long without anybody being sent away twice.
+pub(crate) const FORETOLD_MEMORY: Duration = Duration::from_secs(3600);
 /// How long the log may take to say what was committed, before sockets that
 /// have to go are closed without it.
 pub(crate) const LOG_MAX: Duration = Duration::from_millis(500);

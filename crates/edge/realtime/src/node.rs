@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use sayso_access::{Actor, Ctx, Origin, SessionId, Via};
 use sayso_events::{Acked, Hub, Log, Presence, Volatile};
-use sayso_kernel::{Clock, Fault, Random, Timestamp};
+use sayso_kernel::{Clock, Code, Fault, Random, Timestamp};
 
 use crate::board::{Board, Shut};
 use crate::inbound::Inbound;
@@ -17,6 +17,7 @@ use crate::session::Session;
 use crate::transport::Transports;
 use crate::typing::Typing;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A person whose token was accepted.
 #[derive(Clone, Debug)]
@@ -25,6 +26,15 @@ pub struct Verified {
     pub actor: Actor,
     /// When the access token expires.
     pub expires_at: Timestamp,
+}
+
+/// What was known when somebody was verified: all of it, up to here and now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since {
+    /// What this node had applied of the log before.
+    pub(crate) position: i64,
+    /// When that was.
+    pub(crate) at: Instant,
 }
 
 /// Says who a token belongs to, or refuses it: the same door as for HTTP.
@@ -38,12 +48,23 @@ pub type Renewals = Arc<
         + Sync,
 >;
 
+/// Who acts in a session now, or by which code nobody does any more.
+pub type Standing = Result<Actor, &'static Code>;
+
+/// Says of each of these sessions how it stands: the same door as for HTTP.
+pub type Standings = Arc<
+    dyn Fn(Vec<SessionId>) -> BoxFuture<'static, Result<HashMap<SessionId, Standing>, Fault>>
+        + Send
+        + Sync,
+>;
+
 pub(crate) struct Node {
     pub(crate) hub: Hub,
     pub(crate) log: Log,
     pub(crate) gate: Gate,
     pub(crate) inbound: Inbound,
     pub(crate) renewals: Renewals,
+    pub(crate) standings: Standings,
     pub(crate) presence: Presence,
     pub(crate) volatile: Volatile,
     pub(crate) typing: Typing,

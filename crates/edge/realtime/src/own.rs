@@ -16,7 +16,7 @@ use crate::protocol::{
     Ack, Acked, AskedReplay, Past, Person, SetPresence, TYPING, Typing, Typist, encode,
 };
 use crate::session::Session;
-use crate::whispers;
+use crate::{standing, whispers};
 
 /// Events of one answer to `events.replay`.
 const REPLAY_MAX: i64 = 200;
@@ -101,7 +101,9 @@ fn acknowledge(session: &Session, body: &Ack) -> Result<Value, Fault> {
     shown(&Acked { epoch: &applied.epoch, position: body.position })
 }
 
+/// What the log has is told to whoever may still be here.
 async fn replay(session: &Session, body: AskedReplay) -> Result<Value, Fault> {
+    standing::actor(session).await?;
     let resume = Resume { epoch: body.epoch, position: body.position };
     let limit = body.limit.unwrap_or(REPLAY_MAX);
     let past = session.node.log.past(session.actor.user_id, &resume, limit).await?;

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use crate::inbound::Asked;
 use crate::limits::{FAREWELL_POLLING, FAREWELL_WEBSOCKET, HANG_UP, RETRY_MAX, RETRY_MIN};
 use crate::meter::Meter;
-use crate::node::Node;
+use crate::node::{Node, Since, Verified};
 use crate::outbox::{Line, Outbox, Packet, Sent};
 use crate::protocol::{CLOSED, Closing, JOINED, Joined, LEFT, Left, encode};
 use crate::reader::{Moved, Overtaken, Reader, Tell};
+use crate::standing;
 use crate::transport::Transport;
 use crate::whispers::{Chorus, shared};
 use crate::wire::Wire;
@@ -28,9 +29,8 @@ pub(crate) struct Session {
     /// When the newest token of its session expires, as far as is known. The
     /// board holds it too: it is changed there.
     expires_at: Mutex<Timestamp>,
-    /// What this node had applied of the log before the person was verified:
-    /// all of it was known then.
-    pub(crate) verified_after: i64,
+    /// Since when the person is known to be who they were when they came.
+    pub(crate) since: Since,
     pub(crate) transport: Arc<Transport>,
     pub(crate) node: Arc<Node>,
     wire: Box<dyn Wire>,
@@ -61,7 +61,7 @@ struct After {
 impl Session {
     pub(crate) fn new(
         node: Arc<Node>,
-        (who, verified_after): (crate::Verified, i64),
+        (who, since): (Verified, Since),
         origin: Origin,
         wire: Box<dyn Wire>,
         transport: Arc<Transport>,
@@ -74,7 +74,7 @@ impl Session {
             actor: who.actor,
             origin,
             expires_at: Mutex::new(who.expires_at),
-            verified_after,
+            since,
             transport,
             node,
             wire,
@@ -285,7 +285,10 @@ impl Session {
             return self.close(&Closing::stay_away(&code));
         }
         if let Some(code) = after.renewed {
-            return self.close(&Closing::come_back(&code, self.node.retry_after_ms()));
+            if !self.node.board.was_foretold(self) {
+                return self.close(&Closing::come_back(&code, self.node.retry_after_ms()));
+            }
+            tokio::spawn(Arc::clone(self).renew(code));
         }
         if after.is_too_slow {
             return self.close_slow();
@@ -295,6 +298,14 @@ impl Session {
         }
         for (stream, position) in after.lookups {
             tokio::spawn(Arc::clone(self).look_up(stream, position));
+        }
+    }
+
+    /// It came after a word that went ahead of the log, as who the person is by
+    /// now: it may stay, unless the log speaks of yet another change.
+    async fn renew(self: Arc<Self>, code: String) {
+        if !standing::look(&self.node, vec![Arc::clone(&self)]).await {
+            self.close(&Closing::come_back(&code, self.node.retry_after_ms()));
         }
     }
 

@@ -9,10 +9,12 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use crate::limits::TOKEN_GRACE;
 use crate::node::Node;
 use crate::protocol::Closing;
-use crate::whispers;
+use crate::{standing, whispers};
 
 /// How often sockets whose token has expired are looked at.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
+/// How often all sockets are looked at while the log may have more to say.
+const STANDINGS_EVERY: Duration = Duration::from_secs(1);
 /// How long changes of presence are gathered.
 const PRESENCE_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked who has become idle.
@@ -30,6 +32,7 @@ const LAST_WRITE: Duration = Duration::from_secs(2);
 pub(crate) async fn run(node: &Node) {
     tokio::join!(
         tokens(node),
+        standings(node),
         acks(node),
         forget(node),
         every(PRESENCE_EVERY, || whispers::tell_presence(node)),
@@ -57,6 +60,18 @@ async fn tokens(node: &Node) {
     loop {
         ticks.tick().await;
         look_at_tokens(node).await;
+    }
+}
+
+/// What this node knows of the log says who has to go, as long as that is all
+/// there is. While it may not be, whoever let them in is asked.
+async fn standings(node: &Node) {
+    let mut ticks = ticks(STANDINGS_EVERY);
+    loop {
+        ticks.tick().await;
+        if !node.hub.is_fresh() {
+            standing::look(node, node.board.all()).await;
+        }
     }
 }
 

@@ -7,5 +7,6 @@ mod connecting;
 mod limits;
 mod presence;
 mod sending;
+mod silence;
 mod stage;
 mod streams;

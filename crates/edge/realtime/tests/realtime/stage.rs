@@ -12,7 +12,9 @@ use sayso_access::{Actor, Role, SessionId};
 use sayso_db::{Effect, Fact, FactKind, Stream};
 use sayso_events::{Acked, Log, Presence, Volatile};
 use sayso_kernel::{Code, Fault, Kind, Timestamp};
-use sayso_realtime::{Gate, Gateway, GatewayParts, Inbound, Renewals, Verified};
+use sayso_realtime::{
+    Gate, Gateway, GatewayParts, Inbound, Renewals, Standing, Standings, Verified,
+};
 pub(crate) use sayso_testkit::assert_unbroken as assert_no_hole;
 use sayso_testkit::{Client, Node, TestCtx, TestDatabase, until};
 use sayso_web::stack::{Settings, Sources};
@@ -25,7 +27,8 @@ use uuid::Uuid;
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 const EXPIRED: Code = Code::new("auth.token_expired", Kind::Unauthenticated, "expired");
-const REVOKED: Code = Code::new("auth.session_revoked", Kind::Unauthenticated, "revoked");
+pub(crate) const REVOKED: Code =
+    Code::new("auth.session_revoked", Kind::Unauthenticated, "revoked");
 const INVALID: Code = Code::new("auth.token_invalid", Kind::Unauthenticated, "invalid");
 
 static HAPPENED: FactKind = FactKind {
@@ -35,6 +38,13 @@ static HAPPENED: FactKind = FactKind {
     stream: "any",
     summary: "Something happened.",
 };
+
+/// How sessions stand; asked so many times.
+#[derive(Clone, Default)]
+pub(crate) struct Stand {
+    pub(crate) known: Arc<Mutex<HashMap<SessionId, Standing>>>,
+    pub(crate) asked: Arc<AtomicI64>,
+}
 
 pub(crate) type Renewed = Arc<Mutex<Option<HashMap<SessionId, Timestamp>>>>;
 
@@ -50,6 +60,7 @@ pub(crate) struct Stage {
     /// Until when the newest token of a session is good; `None` while nobody
     /// can be asked.
     pub(crate) renewed: Renewed,
+    pub(crate) stand: Stand,
     stop: CancellationToken,
     node: Node,
     /// How many facts were committed here; the log has no others.
@@ -73,12 +84,14 @@ impl Stage {
         let presence = Presence::new(Duration::from_millis(settings.away_after_ms));
         let renewed = Renewed::new(Mutex::new(Some(HashMap::new())));
         let is_gate_away = Arc::<AtomicBool>::default();
+        let stand = Stand::default();
         let gateway = Gateway::new(GatewayParts {
             hub: node.hub.clone(),
             log: Log::new(database.db().clone()),
-            gate: gate(&ctx, &is_gate_away),
+            gate: gate(&ctx, &is_gate_away, &stand),
             inbound,
             renewals: renewals(&renewed),
+            standings: standings(&is_gate_away, &stand),
             presence: presence.clone(),
             volatile: Volatile::default(),
             acked: Acked::new(database.db().clone()),
@@ -101,6 +114,7 @@ impl Stage {
             ctx,
             is_gate_away,
             renewed,
+            stand,
             stop,
             node,
             facts: AtomicI64::new(0),
@@ -123,6 +137,18 @@ impl Stage {
         let mut client = Client::anonymous(&self.url());
         client.login = json!({ "accessToken": token, "refreshToken": "none", "expiresIn": 900 });
         client
+    }
+
+    /// Lets the node believe in what it knows of the log for so long.
+    pub(crate) async fn trust_for(&self, fresh_for: Duration) {
+        let hub = &self.node.hub;
+        until("a fresh view", SOON, async || hub.is_fresh().then_some(())).await;
+        hub.trust_for(fresh_for);
+    }
+
+    /// Says ahead of the log what was written.
+    pub(crate) fn say_ahead(&self, effects: Vec<Effect>) {
+        self.node.hub.ended(effects);
     }
 
     /// Commits one fact on `stream`.
@@ -210,15 +236,45 @@ fn renewals(renewed: &Renewed) -> Renewals {
 }
 
 /// Tokens name the person and the session; some words are refused.
-fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>) -> Gate {
-    let (ctx, is_away) = (ctx.clone(), Arc::clone(is_away));
+fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>, stand: &Stand) -> Gate {
+    let (ctx, is_away, stand) = (ctx.clone(), Arc::clone(is_away), stand.clone());
     Arc::new(move |token| {
         let checked = if is_away.load(Ordering::SeqCst) {
             Err(Fault::unavailable("the database is away"))
         } else {
-            check(&ctx, &token)
+            check(&ctx, &token).and_then(|verified| stand.admit(verified))
         };
         Box::pin(std::future::ready(checked))
+    })
+}
+
+impl Stand {
+    /// Whoever is not known is from now on.
+    fn admit(&self, verified: Verified) -> Result<Verified, Fault> {
+        let mut known = self.known.lock();
+        let standing = known.entry(verified.actor.session_id).or_insert(Ok(verified.actor));
+        let actor = standing.clone().map_err(Fault::new)?;
+        Ok(Verified { actor, ..verified })
+    }
+
+    /// From now on it stands like this.
+    pub(crate) fn change(&self, person: &Person, change: impl FnOnce(&mut Standing)) {
+        let mut known = self.known.lock();
+        change(known.get_mut(&person.actor.session_id).expect("somebody who was let in"));
+    }
+}
+
+fn standings(is_away: &Arc<AtomicBool>, stand: &Stand) -> Standings {
+    let (is_away, stand) = (Arc::clone(is_away), stand.clone());
+    Arc::new(move |sessions| {
+        let answer = if is_away.load(Ordering::SeqCst) {
+            Err(Fault::unavailable("the database is away"))
+        } else {
+            let known = stand.known.lock();
+            Ok(sessions.iter().map(|id| (*id, known[id].clone())).collect())
+        };
+        stand.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(std::future::ready(answer))
     })
 }
 
