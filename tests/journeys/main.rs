@@ -20,6 +20,7 @@ mod deploy;
 mod device;
 mod doctor;
 mod door;
+mod ends;
 mod example;
 mod faults;
 mod figures;
