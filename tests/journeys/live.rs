@@ -1,16 +1,90 @@
 //! Writing and catching up over a socket, at a real server.
 
-use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::company::{Company, open_channel};
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
+use serde_json::{Value, json};
+
+use crate::company::{Company, open_channel, program_of};
 
 const SOON: Duration = Duration::from_secs(30);
 
 async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
     let connect = Connect { id, person, transports: &["websocket"], resume: None };
     sockets.connect_and_wait(&connect).await
+}
+
+/// Who was refused what how often, of what was asked of sockets.
+async fn refused(ceo: &Client) -> Vec<(Value, String, i64, i64)> {
+    let audit = ceo.get("/api/audit?action=access.refused&limit=100").await.expect(200);
+    let entries = audit["items"].as_array().unwrap().iter();
+    let of_sockets = entries.filter(|entry| entry["details"]["method"] == "SOCKET");
+    let mut counts = BTreeMap::<_, i64>::new();
+    for entry in of_sockets {
+        let details = &entry["details"];
+        assert!(details["address"].is_string(), "{entry}");
+        let number = |name: &str| details[name].as_i64().unwrap();
+        let who = entry["actorId"].as_str().unwrap_or_default().to_owned();
+        let route = details["route"].as_str().unwrap().to_owned();
+        *counts.entry((route, who, number("status"))).or_default() += number("count");
+    }
+    counts.into_iter().map(|((route, who, status), n)| (json!(who), route, status, n)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_socket_is_refused_stands_in_the_audit_as_what_http_refuses() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let (ceo, ann, bob) = (&company.ceo, &company.ann, &company.bob);
+    let channel = open_channel(ceo, "board", &[ann]).await;
+    let hall = json!({ "name": "hall", "kind": "public" });
+    let hall = ceo.post("/api/channels", hall).await.expect(201)["id"].clone();
+    let task = json!({ "title": "Order the venue", "channelId": hall });
+    let task = ceo.post("/api/tasks", task).await.expect(201)["id"].clone();
+    let program = program_of(ann, &["read"]).await;
+    let sockets = Sockets::start();
+    connect(&sockets, "bob", bob).await;
+
+    // A program that is not for sockets, a token that is none, and nobody.
+    for (id, token, code) in [
+        ("program", program.login["accessToken"].clone(), "auth.scope_missing"),
+        ("none", json!("no token"), "auth.token_invalid"),
+        ("nobody", json!(""), "auth.token_missing"),
+    ] {
+        let mut person = program.clone();
+        person.login["accessToken"] = token;
+        let transports = &["websocket"];
+        sockets.connect(&Connect { id, person: &person, transports, resume: None });
+        assert_eq!(sockets.until_heard(id, "connect_error").await.payload, code);
+    }
+    let hidden = json!({ "channelId": channel, "content": "let me in" });
+    let forbidden = json!({ "taskId": task, "version": 1, "title": "Mine" });
+    for (event, body, code) in [
+        ("message.send", &hidden, "resource.not_found"),
+        ("message.send", &hidden, "resource.not_found"),
+        ("task.update", &forbidden, "access.forbidden"),
+        ("no.such_event", &hidden, "socket.unknown_event"),
+        ("message.send", &json!({}), "request.invalid"),
+    ] {
+        let answer = sockets.emit("bob", event, body).await;
+        assert_eq!(answer["error"]["code"], code, "{event}: {answer}");
+    }
+
+    let (ann, bob) = (json!(ann.user_id()), json!(bob.user_id()));
+    let wanted = [
+        (json!(""), "/socket.io/".to_owned(), 401, 1),
+        (ann, "/socket.io/".to_owned(), 403, 1),
+        (bob.clone(), "message.send".to_owned(), 404, 2),
+        (bob, "task.update".to_owned(), 403, 1),
+    ];
+    let mut found = Vec::new();
+    until("all of it in the audit", SOON, async || {
+        found = refused(ceo).await;
+        (found.len() >= wanted.len()).then_some(())
+    })
+    .await;
+    assert_eq!(found, wanted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

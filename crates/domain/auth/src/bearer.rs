@@ -14,7 +14,7 @@ use sayso_web::{CalledBy, CallerId, Identity, Problem};
 
 use crate::error::{SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED};
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{self, Refusal, Refusals, RefusedActor};
+use crate::refusals::{self, CONNECT, Refusal, Refusals, RefusedActor};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
@@ -161,6 +161,14 @@ struct Entered {
     reach: Reach,
 }
 
+impl Entered {
+    fn for_a_socket(self) -> Result<Verified, Fault> {
+        let Self { actor, expires_at, reach } = self;
+        reach.admit_socket()?;
+        Ok(Verified { actor, expires_at })
+    }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Sent<'a> {
     Nothing,
@@ -192,9 +200,26 @@ fn bearer(headers: &HeaderMap) -> Sent<'_> {
 /// 403 for an API token that is not for sockets, and for whoever lacks the
 /// second factor of their role; 503 when the database cannot be asked.
 pub async fn verify(auth: &AuthState, token: &str) -> Result<Verified, Fault> {
-    let Entered { actor, expires_at, reach } = enter(auth, token).await?;
-    reach.admit_socket()?;
-    Ok(Verified { actor, expires_at })
+    enter(auth, token).await?.for_a_socket()
+}
+
+/// As [`verify`], of whoever wants a socket; notes who was refused, as [`watch`]
+/// does of requests.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn let_in(
+    auth: &AuthState,
+    refusals: &Refusals,
+    (token, address): (&str, Option<String>),
+) -> Result<Verified, Fault> {
+    let entered = enter(auth, token).await;
+    let comer = entered.as_ref().ok().map(|entered| RefusedActor::from(&entered.actor));
+    let outcome = entered.and_then(Entered::for_a_socket);
+    if let Err(fault) = &outcome {
+        refusals.note_socket(comer, address, CONNECT, fault);
+    }
+    outcome
 }
 
 /// Whoever comes in was seen: people, and the programs that act for them.

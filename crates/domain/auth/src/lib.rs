@@ -40,7 +40,7 @@ pub mod totp;
 pub mod view;
 
 pub use activity::Activity;
-pub use bearer::{come_in, verify};
+pub use bearer::{come_in, let_in, verify};
 pub use error::CODES;
 pub use events::FACTS;
 pub use memory::Memory;

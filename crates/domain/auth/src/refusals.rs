@@ -3,8 +3,8 @@
 //! A refusal is noted in memory when its answer is there, and written later
 //! with others: whoever asks for what they may not have must not be able to
 //! make the server write as often as they ask. The same refusal again within
-//! a second is one entry with a count. What is hidden and what does not exist
-//! are noted alike.
+//! a second is one entry with a count, whether by HTTP or over a socket. What is
+//! hidden and what does not exist are noted alike.
 //!
 //! Noted is what somebody who came with a token may not have, and whatever
 //! looks like guessing: a password, a code or an invitation that was wrong, and
@@ -19,7 +19,7 @@ use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use sayso_access::{Actor, Ctx, Via};
 use sayso_db::{Db, Tx};
-use sayso_kernel::{Clock, Fault, Random};
+use sayso_kernel::{Clock, Fault, Kind, Random};
 use sayso_web::{Class, Identity, problem};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,10 @@ use crate::events;
 
 /// How often what was noted is written.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// The method of what is asked over a socket.
+pub const SOCKET: &str = "SOCKET";
+/// The route of whoever wants a socket.
+pub const CONNECT: &str = "/socket.io/";
 /// Different refusals that are kept until then; more are counted only.
 const NOTED_MAX: usize = 500;
 
@@ -38,9 +42,9 @@ pub struct Refusal {
     pub actor: Option<RefusedActor>,
     /// From where.
     pub address: Option<String>,
-    /// `GET`, `POST`, …
+    /// `GET`, `POST`, …; of sockets [`SOCKET`].
     pub method: String,
-    /// The route, not the path: no ids.
+    /// The route, not the path: no ids. Of sockets the event, or [`CONNECT`].
     pub route: String,
     /// 401, 403 or 404; 422 where what was to prove something did not, 429
     /// where it came too often.
@@ -103,6 +107,21 @@ impl Refusals {
             *noted.entry(refusal).or_default() += 1;
         } else {
             metrics::counter!("sayso_access_refusals_unwritten_total").increment(1);
+        }
+    }
+
+    /// Notes what a socket was refused, of the kinds that are noted of HTTP.
+    pub fn note_socket(
+        &self,
+        actor: Option<RefusedActor>,
+        address: Option<String>,
+        route: &str,
+        fault: &Fault,
+    ) {
+        let kind = fault.kind();
+        if matches!(kind, Kind::Unauthenticated | Kind::Forbidden | Kind::NotFound) {
+            let (method, route) = (SOCKET.to_owned(), route.to_owned());
+            self.note(Refusal { actor, address, method, route, status: kind.status() });
         }
     }
 

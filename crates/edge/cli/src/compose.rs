@@ -126,7 +126,8 @@ async fn start_on(
     let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
     first.await.context("the log of the database cannot be read")?;
     let limiter = limiter(&settings.limits, redis.as_ref());
-    let gateway = gateway(&app, settings, &auth, (volatile, &limiter));
+    let refusals = Refusals::default();
+    let gateway = gateway(&app, settings, &auth, (volatile, &limiter, &refusals));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
     let AppParts { db, hub, clock, random, .. } = &*app;
@@ -150,7 +151,6 @@ async fn start_on(
         is_open: false,
     };
     let (servers, stop_serving) = (TaskTracker::new(), CancellationToken::new());
-    let refusals = Refusals::default();
     // Among the servers: what they noted last is written before the log stops.
     write_traces(&app, (&auth.activity, &refusals), (&servers, &stop_serving));
     let api = ApiParts { auth: auth.clone(), ops, refusals, limiter, trash_kept: kept };
@@ -223,13 +223,14 @@ fn gateway(
     app: &AppState,
     settings: &Settings,
     auth: &AuthState,
-    (volatile, limiter): (Volatile, &Limiter),
+    (volatile, limiter, refusals): (Volatile, &Limiter, &Refusals),
 ) -> Gateway {
     Gateway::new(GatewayParts {
         hub: app.hub.clone(),
         log: Log::new(app.db.clone()),
-        gate: doors::gate(auth.clone()),
+        gate: doors::gate(auth.clone(), refusals.clone()),
         inbound: doors::inbound(&app.db, limiter),
+        refused: doors::refused(refusals.clone()),
         renewals: doors::renewals(auth.clone()),
         standings: doors::standings(auth.clone()),
         presence: app.presence.clone(),

@@ -9,24 +9,32 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sayso_access::Ctx;
-use sayso_auth::AuthState;
+use sayso_access::{Ctx, Origin};
+use sayso_auth::{AuthState, Refusals};
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
-use sayso_realtime::{Gate, Handler, Inbound, Renewals, Standings, Verified};
+use sayso_realtime::{Gate, Handler, Inbound, Refused, Renewals, Standings, Verified};
 use sayso_web::{Class, Limiter};
 use serde::Serialize;
 use serde_json::Value;
 
 /// Who is let in: whoever has a token that HTTP would take.
-pub(crate) fn gate(auth: AuthState) -> Gate {
-    Arc::new(move |token: String| {
-        let auth = auth.clone();
+pub(crate) fn gate(auth: AuthState, refusals: Refusals) -> Gate {
+    Arc::new(move |token: String, origin: Origin| {
+        let (auth, refusals) = (auth.clone(), refusals.clone());
         async move {
-            let verified = sayso_auth::verify(&auth, &token).await?;
+            let comer = (&*token, origin.address);
+            let verified = sayso_auth::let_in(&auth, &refusals, comer).await?;
             Ok(Verified { actor: verified.actor, expires_at: verified.expires_at })
         }
         .boxed()
+    })
+}
+
+/// What is refused to sockets stands in the audit as what HTTP refuses.
+pub(crate) fn refused(refusals: Refusals) -> Refused {
+    Arc::new(move |actor, origin, event, fault| {
+        refusals.note_socket(Some(actor.into()), origin.address.clone(), event, fault);
     })
 }
 

@@ -52,12 +52,12 @@ pub(crate) async fn admit(
     transport: Arc<Transport>,
     parts: &Parts,
 ) -> Result<Admitted, &'static str> {
-    let checked = check(node, auth).await;
+    let origin = parts.extensions.get::<Ctx>().map(|ctx| ctx.origin.clone());
+    let origin = origin.unwrap_or_default();
+    let checked = check(node, auth, &origin).await;
     transport.spoken_to();
     match checked {
         Ok((who, resume)) => {
-            let origin = parts.extensions.get::<Ctx>().map(|ctx| ctx.origin.clone());
-            let origin = origin.unwrap_or_default();
             let admission = Admission { node: Arc::clone(node), who, resume, origin, transport };
             Ok(Admitted { seat: Arc::default(), admission })
         }
@@ -77,14 +77,15 @@ pub(crate) async fn admit(
 /// Who comes, and since when that is known.
 type Checked = ((Verified, Since), Wish);
 
-async fn check(node: &Node, auth: &serde_json::Value) -> Result<Checked, Fault> {
+async fn check(node: &Node, auth: &serde_json::Value, origin: &Origin) -> Result<Checked, Fault> {
     if node.is_draining.load(Ordering::SeqCst) {
         return Err(Fault::new(&UNAVAILABLE));
     }
     let hello = Hello::parse(auth)?;
     let position = node.hub.applied().map_or(0, |applied| applied.position);
     let since = Since { position, at: Instant::now() };
-    let verified = tokio::time::timeout(node.limits.connect_timeout, (node.gate)(hello.token));
+    let asked = (node.gate)(hello.token, origin.clone());
+    let verified = tokio::time::timeout(node.limits.connect_timeout, asked);
     let who = verified.await.map_err(Fault::unavailable)??;
     Ok(((who, since), hello.resume))
 }

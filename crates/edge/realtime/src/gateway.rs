@@ -19,7 +19,7 @@ use crate::dispatch;
 use crate::door::Door;
 use crate::inbound::Inbound;
 use crate::limits::Limits;
-use crate::node::{Gate, Node, Renewals, Standings};
+use crate::node::{Gate, Node, Refused, Renewals, Standings};
 use crate::protocol::Closing;
 use crate::transport::Transports;
 use crate::typing::Typing;
@@ -40,6 +40,8 @@ pub struct GatewayParts {
     pub gate: Gate,
     /// What clients may send.
     pub inbound: Inbound,
+    /// Hears what they were refused.
+    pub refused: Refused,
     /// Says which sessions were refreshed.
     pub renewals: Renewals,
     /// Says how sessions stand.
@@ -80,6 +82,7 @@ impl Gateway {
             log: parts.log,
             gate: parts.gate,
             inbound: parts.inbound,
+            refused: parts.refused,
             renewals: parts.renewals,
             standings: parts.standings,
             presence: parts.presence,

@@ -104,6 +104,9 @@ async fn work(session: Arc<Session>) {
         span.outcome(&outcome);
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
+            if is_known {
+                (session.node.refused)(&session.actor, &session.origin, &name, fault);
+            }
         }
         answer(&session, line, &outcome, &request_id);
     }

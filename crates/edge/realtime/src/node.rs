@@ -37,8 +37,14 @@ pub(crate) struct Since {
     pub(crate) at: Instant,
 }
 
-/// Says who a token belongs to, or refuses it: the same door as for HTTP.
-pub type Gate = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Verified, Fault>> + Send + Sync>;
+/// Says who a token belongs to that came from there, or refuses it: the same
+/// door as for HTTP.
+pub type Gate =
+    Arc<dyn Fn(String, Origin) -> BoxFuture<'static, Result<Verified, Fault>> + Send + Sync>;
+
+/// Hears what was refused to somebody who came from there: an event that
+/// clients may send, and why.
+pub type Refused = Arc<dyn Fn(&Actor, &Origin, &str, &Fault) + Send + Sync>;
 
 /// Says until when the newest access token of each of these sessions is good.
 /// One that has ended, or is not known, is left out.
@@ -63,6 +69,7 @@ pub(crate) struct Node {
     pub(crate) log: Log,
     pub(crate) gate: Gate,
     pub(crate) inbound: Inbound,
+    pub(crate) refused: Refused,
     pub(crate) renewals: Renewals,
     pub(crate) standings: Standings,
     pub(crate) presence: Presence,

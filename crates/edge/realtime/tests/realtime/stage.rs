@@ -90,6 +90,7 @@ impl Stage {
             log: Log::new(database.db().clone()),
             gate: gate(&ctx, &is_gate_away, &stand),
             inbound,
+            refused: Arc::new(|_, _, _, _| ()),
             renewals: renewals(&renewed),
             standings: standings(&is_gate_away, &stand),
             presence: presence.clone(),
@@ -238,7 +239,7 @@ fn renewals(renewed: &Renewed) -> Renewals {
 /// Tokens name the person and the session; some words are refused.
 fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>, stand: &Stand) -> Gate {
     let (ctx, is_away, stand) = (ctx.clone(), Arc::clone(is_away), stand.clone());
-    Arc::new(move |token| {
+    Arc::new(move |token, _| {
         let checked = if is_away.load(Ordering::SeqCst) {
             Err(Fault::unavailable("the database is away"))
         } else {
