@@ -52,7 +52,7 @@ pub async fn hire(ceo: &Client, name: &str, role: &str) -> Client {
 pub async fn program_of(person: &Client, scopes: &[&str]) -> Client {
     let seen: Timestamp = person.login["user"]["createdAt"].as_str().unwrap().parse().unwrap();
     let ends = (seen + A_DAY).to_string();
-    let body = json!({ "name": "CI", "scopes": scopes, "expiresAt": ends });
+    let body = json!({ "name": "CI", "scopes": scopes, "expiresAt": ends, "password": PASSWORD });
     let made = person.post("/api/tokens", body).await.expect(201);
     let mut program = person.clone();
     program.login = json!({ "accessToken": made["token"], "refreshToken": "none",

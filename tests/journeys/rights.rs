@@ -6,7 +6,7 @@ use reqwest::Method;
 use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, read, until};
 use serde_json::{Value, json};
 
-use crate::company::{Company, open_channel};
+use crate::company::{Company, open_channel, program_of};
 use crate::wire::PROMPTLY;
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -142,6 +142,35 @@ async fn rights_that_hang_on_a_thing_are_denied_and_granted_to_one_person() {
     give(ann, json!({ "remove": denied })).await;
     assert_eq!(ann.post(&talk, json!({ "content": "Hello" })).await.status.as_u16(), 201);
     assert_eq!(edit(ann, &mine, "Ours").await, 200);
+}
+
+/// A token is for no more over a socket than by request.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_socket_a_program_writes_what_the_scopes_of_its_token_say_and_nothing_else() {
+    let database = TestDatabase::new().await;
+    let company = Company::found(ProcessSetup::on(&database)).await;
+    let Company { ceo, ann, .. } = &company;
+    let launch = open_channel(ceo, "launch", &[ann]).await;
+    let sockets = Sockets::start();
+    let send = json!({ "channelId": launch, "content": "Hello", "clientId": "c-1" });
+    let create = json!({ "title": "Boards", "clientId": "c-2" });
+    for (id, scopes, may) in [
+        ("ears", &["socket"][..], [false, false]),
+        ("talker", &["socket", "messages.write"], [true, false]),
+        ("writer", &["socket", "write"], [true, true]),
+    ] {
+        let program = program_of(ann, scopes).await;
+        let connect = Connect { id, person: &program, transports: &["websocket"], resume: None };
+        sockets.connect_and_wait(&connect).await;
+        for (event, data, may) in
+            [("message.send", &send, may[0]), ("task.create", &create, may[1])]
+        {
+            let answer = sockets.emit(id, event, data).await;
+            let code = answer["error"]["code"].as_str();
+            let expected = if may { None } else { Some("auth.scope_missing") };
+            assert_eq!((code, &answer["ok"]), (expected, &json!(may)), "{id} {event}: {answer}");
+        }
+    }
 }
 
 #[tokio::test]

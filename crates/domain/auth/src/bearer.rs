@@ -165,7 +165,11 @@ impl Entered {
     fn for_a_socket(self) -> Result<Verified, Fault> {
         let Self { actor, expires_at, reach } = self;
         reach.admit_socket()?;
-        Ok(Verified { actor, expires_at })
+        let scopes = match reach {
+            Reach::Scopes(scopes) => Some(scopes),
+            Reach::All | Reach::Door => None,
+        };
+        Ok(Verified { actor, expires_at, scopes })
     }
 }
 

@@ -200,6 +200,8 @@ pub struct Verified {
     pub actor: Actor,
     /// Until when.
     pub expires_at: Timestamp,
+    /// What it is for, where that is not all that its person may.
+    pub scopes: Option<Scopes>,
 }
 
 /// What is known of the session that an access token names.

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sayso_access::{Ctx, Origin};
+use sayso_auth::error::SCOPE_MISSING;
+use sayso_auth::scope::Scopes;
 use sayso_auth::{AuthState, Refusals};
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
-use sayso_realtime::{Gate, Handler, Inbound, Refused, Renewals, Standings, Verified};
+use sayso_realtime::{Barred, Gate, Handler, Inbound, Refused, Renewals, Standings, Verified};
 use sayso_web::{Class, Limiter};
 use serde::Serialize;
 use serde_json::Value;
@@ -25,10 +27,26 @@ pub(crate) fn gate(auth: AuthState, refusals: Refusals) -> Gate {
         async move {
             let comer = (&*token, origin.address);
             let verified = sayso_auth::let_in(&auth, &refusals, comer).await?;
-            Ok(Verified { actor: verified.actor, expires_at: verified.expires_at })
+            let barred = verified.scopes.as_ref().map(|scopes| Box::new(barred(scopes)));
+            Ok(Verified { actor: verified.actor, expires_at: verified.expires_at, barred })
         }
         .boxed()
     })
+}
+
+/// The events that clients may send, each with the request that does the same:
+/// what a token is not for there, it is not for here.
+const EVENTS: [(&str, &str, &str); 5] = [
+    ("channel.read", "POST", "/api/channels/{id}/read"),
+    ("message.send", "POST", "/api/channels/{id}/messages"),
+    ("message.edit", "PATCH", "/api/messages/{id}"),
+    ("task.create", "POST", "/api/tasks"),
+    ("task.update", "PATCH", "/api/tasks/{id}"),
+];
+
+fn barred(scopes: &Scopes) -> Barred {
+    let events = EVENTS.iter().filter(|(_, method, route)| !scopes.allow(method, route));
+    Barred { events: events.map(|(event, ..)| *event).collect(), code: &SCOPE_MISSING }
 }
 
 /// What is refused to sockets stands in the audit as what HTTP refuses.
@@ -69,6 +87,9 @@ pub(crate) fn inbound(db: &Db, limiter: &Limiter) -> Inbound {
         ("task.create", door(to, tasks::create)),
         ("task.update", door(to, tasks::update)),
     ]);
+    debug_assert!(
+        EVENTS.iter().all(|(event, ..)| on.contains_key(event)) && on.len() == EVENTS.len()
+    );
     Inbound { on }
 }
 

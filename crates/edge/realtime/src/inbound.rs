@@ -118,6 +118,7 @@ async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<
     let Some(handler) = session.node.inbound.on.get(name) else {
         return Err(Fault::new(&UNKNOWN_EVENT));
     };
+    session.may_send(name)?;
     let ctx = ctx.acting_as(standing::actor(session).await?);
     let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
     match tokio::spawn(trace::with_current(work)).await {

@@ -26,6 +26,17 @@ pub struct Verified {
     pub actor: Actor,
     /// When the access token expires.
     pub expires_at: Timestamp,
+    /// What the token is not for, where it is not for all that its person may.
+    pub barred: Option<Box<Barred>>,
+}
+
+/// Events that a token is not for.
+#[derive(Clone, Debug)]
+pub struct Barred {
+    /// Their names.
+    pub events: Vec<&'static str>,
+    /// How they are refused.
+    pub code: &'static Code,
 }
 
 /// What was known when somebody was verified: all of it, up to here and now.

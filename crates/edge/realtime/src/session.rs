@@ -6,13 +6,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sayso_access::{Actor, Origin};
 use sayso_events::{Attachment, Event, Resume};
-use sayso_kernel::Timestamp;
+use sayso_kernel::{Fault, Timestamp};
 use tokio::time::Instant;
 
 use crate::inbound::Asked;
 use crate::limits::{FAREWELL_POLLING, FAREWELL_WEBSOCKET, HANG_UP, RETRY_MAX, RETRY_MIN};
 use crate::meter::Meter;
-use crate::node::{Node, Since, Verified};
+use crate::node::{Barred, Node, Since, Verified};
 use crate::outbox::{Line, Outbox, Packet, Sent};
 use crate::protocol::{CLOSED, Closing, JOINED, Joined, LEFT, Left, encode};
 use crate::reader::{Moved, Overtaken, Reader, Tell};
@@ -29,6 +29,8 @@ pub(crate) struct Session {
     /// When the newest token of its session expires, as far as is known. The
     /// board holds it too: it is changed there.
     expires_at: Mutex<Timestamp>,
+    /// What its token is not for.
+    barred: Option<Box<Barred>>,
     /// Since when the person is known to be who they were when they came.
     pub(crate) since: Since,
     pub(crate) transport: Arc<Transport>,
@@ -74,6 +76,7 @@ impl Session {
             actor: who.actor,
             origin,
             expires_at: Mutex::new(who.expires_at),
+            barred: who.barred,
             since,
             transport,
             node,
@@ -96,6 +99,14 @@ impl Session {
             wire: &*self.wire,
             transport: &self.transport,
             limits: &self.node.limits,
+        }
+    }
+
+    /// Whether its token is for an event of this name.
+    pub(crate) fn may_send(&self, name: &str) -> Result<(), Fault> {
+        match &self.barred {
+            Some(barred) if barred.events.contains(&name) => Err(Fault::new(barred.code)),
+            _ => Ok(()),
         }
     }
 

@@ -289,7 +289,7 @@ fn check(ctx: &TestCtx, token: &str) -> Result<Verified, Fault> {
     actor.user_id = user.parse().map_err(|_| Fault::new(&INVALID))?;
     actor.session_id = SessionId(session.parse().map_err(|_| Fault::new(&INVALID))?);
     let expires_at = ctx.clock.now() + Duration::from_secs(900);
-    Ok(Verified { actor, expires_at })
+    Ok(Verified { actor, expires_at, barred: None })
 }
 
 async fn serve(gateway: &Gateway, ctx: &TestCtx, stop: &CancellationToken) -> SocketAddr {
