@@ -1,9 +1,10 @@
 //! Which event tells whom what. Pure: what an event does not say of itself is
 //! left open in the [`Occasion`] and looked up by the worker.
 
+mod security;
+
 use sayso_access::UserId;
 use sayso_channels::ChannelId;
-use sayso_db::Effect;
 use sayso_events::Event;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -81,16 +82,18 @@ struct CommentData {
     content: String,
 }
 
-#[derive(Deserialize)]
-struct PersonData {
-    id: UserId,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ChangeData {
     fields: Vec<String>,
     assigned: Vec<UserId>,
+    mentioned: Vec<UserId>,
+}
+
+impl ChangeData {
+    fn has(&self, field: &str) -> bool {
+        self.fields.iter().any(|name| name == field)
+    }
 }
 
 /// What an event is an occasion for, if for anything.
@@ -109,7 +112,8 @@ pub fn occasion(event: &Event) -> Option<Occasion> {
         "task.updated" => flipped(event),
         "task.commented" => commented(event),
         "message.sent" => mentioned(event),
-        _ => security(event),
+        "message.edited" => mentioned_anew(event),
+        _ => security::occasion(event),
     }
 }
 
@@ -144,7 +148,7 @@ fn assigned(event: &Event, task: &TaskData, to: Vec<UserId>) -> Occasion {
 
 /// A task came to wait for another one, or waits no longer.
 fn flipped(event: &Event) -> Option<Occasion> {
-    if !change(event).fields.iter().any(|field| field == "blocked") {
+    if !change(event).has("blocked") {
         return None;
     }
     let task: TaskData = read(event)?;
@@ -173,72 +177,28 @@ fn commented(event: &Event) -> Option<Occasion> {
 
 fn mentioned(event: &Event) -> Option<Occasion> {
     let message: MessageData = read(event)?;
-    if message.mentions.is_empty() && !message.mentions_channel {
-        return None;
-    }
-    Some(Occasion {
+    called(event, &message, message.mentions.clone(), message.mentions_channel)
+}
+
+/// Whom a message names since it was edited. Those whom it named before have
+/// been told.
+fn mentioned_anew(event: &Event) -> Option<Occasion> {
+    let change = change(event);
+    let message: MessageData = read(event)?;
+    let all = message.mentions_channel && change.has("mentionsChannel");
+    called(event, &message, change.mentioned, all)
+}
+
+fn called(event: &Event, message: &MessageData, named: Vec<UserId>, all: bool) -> Option<Occasion> {
+    (!named.is_empty() || all).then(|| Occasion {
         fact_id: event.id,
         actor: event.actor_id,
         topic: Topic::Mentioned,
-        to: Audience::Members {
-            channel: message.channel_id,
-            named: message.mentions,
-            all: message.mentions_channel,
-        },
+        to: Audience::Members { channel: message.channel_id, named, all },
         title: "{actor} mentioned you in {channel}",
         body: snippet(&message.content),
         resource: Some(Resource { kind: "message".to_owned(), id: message.id }),
     })
-}
-
-/// What a person should know about their own account, whoever did it.
-fn security(event: &Event) -> Option<Occasion> {
-    let title = match event.kind.as_str() {
-        "auth.refresh_reuse" => "A session of yours was ended: its token was used twice",
-        "auth.password_changed" => "Your password was changed",
-        "auth.password_reset" => "Your password was reset",
-        "auth.recovery_code_used" => "A recovery code of yours was used",
-        "second_factor.enabled" => "A second factor was set up for your account",
-        "second_factor.disabled" => "The second factor of your account was removed",
-        "auth.token_created" => "An API token was made in your name",
-        "user.email_changed" => "Your e-mail address was changed",
-        "user.updated" if is_of_another_email(event) => "Your e-mail address was changed",
-        _ => return None,
-    };
-    let session = event.effects.iter().find_map(|effect| match effect {
-        Effect::EndSession { session, .. } => Some(session.0),
-        _ => None,
-    });
-    let to = match (whom(event), session) {
-        (Some(user), _) => Audience::People(vec![user]),
-        (None, Some(session)) => Audience::OwnerOfSession(session),
-        (None, None) => return None,
-    };
-    Some(Occasion {
-        fact_id: event.id,
-        // They are told of what they did themselves: perhaps it was not they.
-        actor: None,
-        topic: Topic::Security,
-        to,
-        title,
-        body: "If this was not you, change your password and end your sessions.".to_owned(),
-        resource: session.map(|id| Resource { kind: "session".to_owned(), id }),
-    })
-}
-
-/// Somebody else gave a person another address to log in with.
-fn is_of_another_email(event: &Event) -> bool {
-    change(event).fields.iter().any(|field| field == "email")
-}
-
-/// Whose account it is: whoever is named by what was done, else whoever did it.
-fn whom(event: &Event) -> Option<UserId> {
-    let named = event.effects.iter().find_map(|effect| match effect {
-        Effect::Reconnect { user, .. } => Some(*user),
-        _ => None,
-    });
-    let shown = || read::<PersonData>(event).map(|person| person.id);
-    named.or_else(shown).or(event.actor_id)
 }
 
 /// The beginning of a text, on one line.
@@ -259,11 +219,11 @@ mod tests {
 
     use super::*;
 
-    fn user(n: u128) -> UserId {
+    pub(super) fn user(n: u128) -> UserId {
         UserId(Uuid::from_u128(n))
     }
 
-    fn event(kind: &str, data: Value, change: Option<Value>) -> Event {
+    pub(super) fn event(kind: &str, data: Value, change: Option<Value>) -> Event {
         Event {
             position: 1,
             id: Uuid::from_u128(99),
@@ -334,31 +294,24 @@ mod tests {
     }
 
     #[test]
-    fn of_their_account_people_are_told_also_when_they_did_it() {
-        let changed = occasion(&event("auth.password_changed", Value::Null, None));
-
-        let changed = changed.expect("an occasion");
-        assert_eq!((changed.actor, changed.topic), (None, Topic::Security));
-        assert_eq!(changed.to, Audience::People(vec![user(1)]));
-        assert_eq!(occasion(&event("auth.logged_in", Value::Null, None)), None);
-    }
-
-    #[test]
-    fn whose_account_was_touched_is_told_and_not_who_touched_it() {
-        let code = "access.changed".to_owned();
-        let mut removed = event("second_factor.disabled", Value::Null, None);
-        removed.effects = vec![Effect::Reconnect { user: user(5), code }];
-        let fields = |fields: &[&str]| {
-            let change = Some(json!({ "fields": fields }));
-            event("user.updated", json!({ "id": user(5), "name": "Ann" }), change)
+    fn an_edit_is_an_occasion_only_for_those_whom_it_names_anew() {
+        let edited = |change: Value, all: bool| {
+            let message = json!({ "id": Uuid::nil(), "channelId": Uuid::from_u128(5),
+                "content": "a", "mentions": [user(3), user(4)], "mentionsChannel": all });
+            occasion(&event("message.edited", message, Some(change))).map(|told| told.to)
+        };
+        let members = |named: &[UserId], all: bool| {
+            let channel = ChannelId(Uuid::from_u128(5));
+            Some(Audience::Members { channel, named: named.to_vec(), all })
         };
 
-        for it in [removed, fields(&["email", "name"])] {
-            let told = occasion(&it).expect("an occasion");
-            assert_eq!(told.to, Audience::People(vec![user(5)]), "{}", it.kind);
-            assert_eq!(told.topic, Topic::Security);
-        }
-        assert_eq!(occasion(&fields(&["name"])), None);
+        let anew = json!({ "fields": ["mentions"], "mentioned": [user(4)] });
+        assert_eq!(edited(anew.clone(), false), members(&[user(4)], false));
+        assert_eq!(edited(anew, true), members(&[user(4)], false), "it was called before");
+        let called = json!({ "fields": ["content", "mentionsChannel"] });
+        assert_eq!(edited(called.clone(), true), members(&[], true));
+        assert_eq!(edited(called, false), None, "it is called no longer");
+        assert_eq!(edited(json!({ "fields": ["taskId"] }), true), None);
     }
 
     #[test]
