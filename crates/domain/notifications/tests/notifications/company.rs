@@ -4,6 +4,7 @@ use sayso_access::{Actor, Ctx, Role};
 use sayso_channels::ChannelId;
 use sayso_channels::model::{ChannelKind, Draft, MemberRole};
 use sayso_kernel::Fault;
+use sayso_messages::Message;
 use sayso_notifications::model::{Filter, Notification, Preferences, Which};
 use sayso_notifications::preferences::{self, PreferencesEdit};
 use sayso_notifications::service;
@@ -88,14 +89,14 @@ impl Company {
         made.await.expect("a channel is made").channel.id
     }
 
-    pub async fn say(&self, by: &Actor, channel: ChannelId, content: &str) {
+    pub async fn say(&self, by: &Actor, channel: ChannelId, content: &str) -> Message {
         let body = json!({ "content": content });
         let body: sayso_messages::view::SendMessage =
             serde_json::from_value(body).expect("a message");
         let draft = sayso_messages::model::Draft::from(body);
         let ctx = self.ctx(by);
         let sent = sayso_messages::service::send(self.database.db(), &ctx, channel, &draft);
-        sent.await.expect("it is said");
+        sent.await.expect("it is said")
     }
 
     pub async fn task(

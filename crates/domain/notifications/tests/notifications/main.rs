@@ -1,6 +1,9 @@
 //! Notifications on a real database, made from a real log.
 
+mod blocked;
 mod company;
+mod mentioned;
+mod world;
 
 use std::time::Duration;
 
