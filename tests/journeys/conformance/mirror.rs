@@ -13,6 +13,7 @@ use sayso_testkit::Client;
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::relations::Relations;
 use super::stage::Stage;
 
 /// The mark of fields that events do not tell.
@@ -32,6 +33,9 @@ pub struct Mirror {
     chore: String,
     apart: BTreeMap<&'static str, Vec<String>>,
     held: State,
+    relations: Relations,
+    /// The tasks that were deleted or restored since it looked at relations.
+    moved: BTreeSet<String>,
     /// The channels it is in.
     follows: BTreeSet<String>,
     epoch: String,
@@ -57,6 +61,8 @@ impl Mirror {
             chore: stage.chore.clone(),
             apart: apart.into(),
             held: State::new(),
+            relations: Relations::of(who).await,
+            moved: BTreeSet::new(),
             follows: BTreeSet::new(),
             epoch: now["epoch"].as_str().expect("an epoch").to_owned(),
             position: now["position"].as_i64().expect("a position"),
@@ -77,10 +83,15 @@ impl Mirror {
             }
         }
         let held = self.held.clone().into_iter().filter(|(name, _)| named.contains(name));
-        let wrong = differences(self.name, &held.collect(), &fresh);
+        let mut wrong = differences(self.name, &held.collect(), &fresh);
         // What was wrong is told once.
         self.held.retain(|name, _| !named.contains(name));
         self.held.extend(fresh);
+        let relations = Relations::of(&self.who).await;
+        let moved = std::mem::take(&mut self.moved);
+        let silent = self.relations.unannounced(&relations, &moved);
+        wrong.extend(silent.into_iter().map(|text| format!("{}: {text}", self.name)));
+        self.relations = relations;
         wrong
     }
 
@@ -160,6 +171,9 @@ impl Mirror {
         let (kind, data) = (event["type"].as_str().unwrap_or_default(), &event["data"]);
         self.heard.insert(kind.to_owned());
         let id = || data["id"].as_str().unwrap_or_default().to_owned();
+        if matches!(kind, "task.deleted" | "task.restored") {
+            self.moved.insert(id());
+        }
         match kind {
             "user.deleted" | "user.erased" => _ = held.remove(&("user", id())),
             "category.deleted" => _ = held.remove(&("category", id())),

@@ -11,6 +11,7 @@ mod exceptions;
 mod fixtures;
 mod judge;
 mod mirror;
+mod relations;
 mod stage;
 mod walk;
 

@@ -1,6 +1,6 @@
 //! Who hears of a task, and who has to be told that they no longer do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sayso_access::UserId;
 use sayso_db::{Stream, Tx};
@@ -19,6 +19,30 @@ pub(crate) async fn of(tx: &mut Tx, task: &Task) -> Result<Vec<Stream>, Fault> {
         Some(channel) => Ok(vec![sayso_channels::events::stream(channel)]),
         None => Ok(people(tx, task).await?.into_iter().map(Stream::User).collect()),
     }
+}
+
+/// Who hears of each of several tasks, in their order: asked at once.
+pub(crate) async fn of_each(tx: &mut Tx, tasks: &[Task]) -> Result<Vec<Vec<Stream>>, Fault> {
+    let alone = tasks.iter().filter(|task| task.channel_id.is_none());
+    let people: BTreeSet<UserId> =
+        alone.flat_map(|task| task.assigned_to.iter().copied().chain([task.created_by])).collect();
+    let people: Vec<UserId> = people.into_iter().collect();
+    let mut lines: BTreeMap<UserId, Vec<UserId>> = BTreeMap::new();
+    if !people.is_empty() {
+        for (person, above) in repo::lines_of(tx, &people).await? {
+            lines.entry(person).or_default().push(above);
+        }
+    }
+    let streams = |task: &Task| match task.channel_id {
+        Some(channel) => vec![sayso_channels::events::stream(channel)],
+        None => {
+            let people = task.assigned_to.iter().chain([&task.created_by]);
+            let all: BTreeSet<UserId> =
+                people.filter_map(|person| lines.get(person)).flatten().copied().collect();
+            all.into_iter().map(Stream::User).collect()
+        }
+    };
+    Ok(tasks.iter().map(streams).collect())
 }
 
 /// The people behind the audience.

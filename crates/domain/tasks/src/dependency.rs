@@ -5,10 +5,12 @@
 //! where it began. `relates` and `duplicates` only tell.
 //!
 //! Locks, so that no two writers wait for each other: whoever changes the graph
-//! (relations, deletion, restoring) holds the graph first; then rows are locked
-//! from what blocks towards what is blocked. A task's relations do not change
-//! while its row is locked.
+//! (relations, deletion, restoring) or edits several tasks holds the graph alone
+//! before any row; whoever finishes or opens a task holds it beside others of the
+//! kind, and locks rows from what blocks towards what is blocked. A task's
+//! relations do not change while its row is locked.
 
+mod ends;
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,7 +26,7 @@ use crate::error::{BLOCKED, DEPENDENCY_CIRCLE, GRAPH_TOO_LARGE, TOO_MANY_DEPENDE
 use crate::history::Note;
 use crate::model::{Task, TaskId};
 use crate::status::Status;
-use crate::{audience, events, policy, repo, service};
+use crate::{policy, repo, service};
 
 pub use shown::{relations, relations_of};
 
@@ -142,9 +144,15 @@ pub async fn change_in(
         return Err(Fault::new(&TOO_MANY_DEPENDENCIES));
     }
     let task = note_dependencies(tx, ctx, before, &added, &removed).await?;
-    for other in touched {
-        note_dependents(tx, ctx, other).await?;
-    }
+    // The ids of relations are told to nobody here.
+    let edge = |(other, kind): &(TaskId, DependencyType)| repo::Edge {
+        id: Uuid::nil(),
+        task: id,
+        depends_on: *other,
+        kind: *kind,
+    };
+    let edges: Vec<repo::Edge> = added.iter().chain(&removed).map(edge).collect();
+    ends::tell(tx, ctx, id, &edges, true).await?;
     Ok(task)
 }
 
@@ -169,20 +177,26 @@ async fn note_dependencies(
         changes.push(json!({ "field": "blocked", "before": before.blocked, "after": blocked }));
     }
     let note = Note::new(ctx, "dependencies_changed", changes);
-    let task = repo::touch(tx, &note, before.id, blocked, ctx.now()).await?;
-    let audience = audience::of(tx, &task).await?;
-    tx.emit(events::updated(&before, &task, &fields, audience));
-    Ok(task)
+    let change = ends::Change { waits: blocked, fields, note, before };
+    let written = ends::write_all(tx, ctx, vec![change]).await?;
+    Ok(written.into_iter().next().expect("a locked task is still there"))
 }
 
-/// The other end shows the relation too: its revision rises.
-async fn note_dependents(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<(), Fault> {
-    let Some(before) = repo::find(tx, id).await? else { return Ok(()) };
-    let note = Note::new(ctx, "dependents_changed", Vec::new());
-    let task = repo::touch(tx, &note, id, before.blocked, ctx.now()).await?;
-    let audience = audience::of(tx, &task).await?;
-    tx.emit(events::updated(&before, &task, &["dependents"], audience));
-    Ok(())
+/// Hears that relations of a task have gone, or have come back: locks the tasks
+/// at their other ends and tells what they show now.
+///
+/// Event: `task.updated` of each task at the other end.
+pub(crate) async fn tell_others(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    id: TaskId,
+    edges: &[repo::Edge],
+    added: bool,
+) -> Result<(), Fault> {
+    let others = edges.iter().map(|edge| if edge.task == id { edge.depends_on } else { edge.task });
+    let others: BTreeSet<TaskId> = others.collect();
+    repo::lock_all(tx, &others.into_iter().collect::<Vec<_>>()).await?;
+    ends::tell(tx, ctx, id, edges, added).await
 }
 
 /// 422 at each place that names a task the caller does not see, or the task
@@ -296,10 +310,9 @@ pub(crate) fn way(graph: &Graph, from: TaskId, to: TaskId) -> Option<Vec<TaskId>
     None
 }
 
-/// 409 that names what a task waits for, as far as the caller sees it.
-pub(crate) async fn blocked(tx: &mut Tx, ctx: &Ctx, id: TaskId) -> Result<Fault, Fault> {
-    let blockers = repo::blockers(tx, id).await?;
-    let seen = repo::seen(tx, ctx.require_actor()?.user_id, &blockers).await?;
+/// 409 that names `blockers`, which a task waits for, as far as the caller sees it.
+pub(crate) async fn blocked(tx: &mut Tx, ctx: &Ctx, blockers: &[TaskId]) -> Result<Fault, Fault> {
+    let seen = repo::seen(tx, ctx.require_actor()?.user_id, blockers).await?;
     let mut titles: Vec<String> = seen.iter().map(|task| format!("“{}”", task.title)).collect();
     if seen.len() < blockers.len() {
         titles.push("tasks you do not see".into());
@@ -321,14 +334,13 @@ pub(crate) async fn refresh(tx: &mut Tx, ctx: &Ctx, dependents: &[TaskId]) -> Re
     if dependents.is_empty() {
         return Ok(());
     }
-    for (before, blocked) in repo::flips(tx, dependents).await? {
-        let change = json!({ "field": "blocked", "before": before.blocked, "after": blocked });
+    let flips = repo::flips(tx, dependents).await?;
+    let changes = flips.into_iter().map(|(before, waits)| {
+        let change = json!({ "field": "blocked", "before": before.blocked, "after": waits });
         let note = Note::new(ctx, "updated", vec![change]);
-        let task = repo::touch(tx, &note, before.id, blocked, ctx.now()).await?;
-        let audience = audience::of(tx, &task).await?;
-        tx.emit(events::updated(&before, &task, &["blocked"], audience));
-    }
-    Ok(())
+        ends::Change { before, waits, fields: vec!["blocked"], note }
+    });
+    ends::write_all(tx, ctx, changes.collect()).await.map(|_| ())
 }
 
 #[cfg(test)]

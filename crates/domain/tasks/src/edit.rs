@@ -52,7 +52,8 @@ pub(crate) async fn apply_in(
     check(tx, ctx, &before, &after, sent.as_deref()).await?;
     let overrides = finishes_early(tx, &before, &after).await?;
     if overrides && reason.is_none() {
-        return Err(dependency::blocked(tx, ctx, before.id).await?);
+        let blockers = repo::blockers(tx, before.id).await?;
+        return Err(dependency::blocked(tx, ctx, &blockers).await?);
     }
     let was_closed = before.status.is_closed();
     let turns = was_closed != after.status.is_closed();
@@ -68,7 +69,7 @@ pub(crate) async fn apply_in(
     let after = updated.ok_or_else(|| service::stale(&before))?;
     tell(tx, (&before, &after), &fields, reason.filter(|_| overrides)).await?;
     if turns {
-        let dependents = repo::lock_dependents(tx, before.id).await?;
+        let dependents = repo::lock_dependents(tx, &[before.id]).await?;
         dependency::refresh(tx, ctx, &dependents).await?;
     }
     Ok(after)

@@ -45,10 +45,23 @@ const SET_ASSIGNEES: Sql = noted!(
      WHERE t.id = $5"
 );
 
-const TOUCH: Sql = noted!(
+/// Many at once, each with an entry of its own.
+const TOUCH: Sql = Sql::new(
     "tasks.touch",
-    "UPDATE tasks t SET blocked = $6, updated_at = $7, revision = t.revision + 1
-     WHERE t.id = $5"
+    concat!(
+        "WITH n AS (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::jsonb[], $5::boolean[])
+                 AS n(task, note, action, changes, waits)
+         ), t AS (
+             UPDATE tasks t SET blocked = n.waits, updated_at = $7, revision = t.revision + 1
+             FROM n WHERE t.id = n.task RETURNING t.*, n.note, n.action, n.changes
+         ), noted AS (
+             INSERT INTO task_history (id, task_id, at, actor_id, action, changes, version)
+             SELECT t.note, t.id, t.updated_at, $6::uuid, t.action, t.changes, t.version FROM t)
+         SELECT ",
+        columns!(),
+        " FROM t ORDER BY t.id"
+    ),
 );
 
 const SOFT_DELETE: Sql = noted!(
@@ -119,15 +132,22 @@ pub(crate) async fn set_assignees(
     Ok(locked(noted(tx, &SET_ASSIGNEES, note, &[&id, &users, &now]).await?))
 }
 
-/// Raises the revision of a locked task, whose relations have changed.
+/// Raises the revision of locked tasks, whose relations have changed: each with
+/// its entry and whether it waits now. Answers them by id.
 pub(crate) async fn touch(
     tx: &mut Tx,
-    note: &Note,
-    id: TaskId,
-    blocked: bool,
+    touched: &[(TaskId, Note, bool)],
     now: Timestamp,
-) -> Result<Task, DbError> {
-    Ok(locked(noted(tx, &TOUCH, note, &[&id, &blocked, &now]).await?))
+) -> Result<Vec<Task>, DbError> {
+    let ids: Vec<TaskId> = touched.iter().map(|(id, ..)| *id).collect();
+    let waits: Vec<bool> = touched.iter().map(|(.., waits)| *waits).collect();
+    let notes = || touched.iter().map(|(_, note, _)| note);
+    let note_ids: Vec<_> = notes().map(|note| note.id).collect();
+    let actions: Vec<_> = notes().map(|note| note.action).collect();
+    let changes: Vec<_> = notes().map(|note| &note.changes).collect();
+    let actor = notes().next().and_then(|note| note.actor);
+    let params: [Param<'_>; 7] = [&ids, &note_ids, &actions, &changes, &waits, &actor, &now];
+    Ok(tx.rows(&TOUCH, &params).await?.iter().map(task).collect())
 }
 
 pub(crate) async fn soft_delete(

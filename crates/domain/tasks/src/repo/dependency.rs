@@ -34,7 +34,7 @@ const LOCK_ALL: Sql = Sql::new(
 const LOCK_DEPENDENTS: Sql = Sql::new(
     "tasks.lock_dependents",
     "SELECT t.id FROM task_dependencies d JOIN tasks t ON t.id = d.task_id
-     WHERE d.depends_on_id = $1 AND d.type = 'blocks' AND d.deleted_at IS NULL
+     WHERE d.depends_on_id = ANY($1) AND d.type = 'blocks' AND d.deleted_at IS NULL
        AND t.deleted_at IS NULL
      ORDER BY t.id FOR UPDATE OF t",
 );
@@ -49,6 +49,18 @@ const FLIPS: Sql = Sql::new(
            AND t.blocked <> (t.status NOT IN ('done', 'cancelled') AND ",
         waits!(),
         ") ORDER BY t.id"
+    ),
+);
+
+/// Tasks, and whether they wait.
+const STANDING: Sql = Sql::new(
+    "tasks.standing",
+    concat!(
+        "SELECT ",
+        columns!(),
+        ", t.status NOT IN ('done', 'cancelled') AND ",
+        waits!(),
+        " FROM tasks t WHERE t.id = ANY($1) AND t.deleted_at IS NULL ORDER BY t.id"
     ),
 );
 
@@ -140,7 +152,8 @@ const TOO_MANY: Sql = Sql::new(
 const HIDE: Sql = Sql::new(
     "task_dependencies.hide",
     "UPDATE task_dependencies SET deleted_at = $2
-     WHERE (task_id = $1 OR depends_on_id = $1) AND deleted_at IS NULL",
+     WHERE (task_id = $1 OR depends_on_id = $1) AND deleted_at IS NULL
+     RETURNING id, task_id, depends_on_id, type",
 );
 
 const HIDDEN: Sql = Sql::new(
@@ -167,6 +180,7 @@ pub(super) const ALL: &[&Sql] = &[
     &LOCK_ALL,
     &LOCK_DEPENDENTS,
     &FLIPS,
+    &STANDING,
     &IS_WAITING,
     &BLOCKERS,
     &SEEN,
@@ -203,10 +217,12 @@ pub(crate) async fn lock_all(tx: &mut Tx, ids: &[TaskId]) -> Result<(), DbError>
     Ok(())
 }
 
-/// The tasks that wait for this one, locked.
-pub(crate) async fn lock_dependents(tx: &mut Tx, id: TaskId) -> Result<Vec<TaskId>, DbError> {
-    let rows = tx.rows(&LOCK_DEPENDENTS, &[&id]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+/// The tasks that wait for any of these, locked, by id and each once.
+pub(crate) async fn lock_dependents(tx: &mut Tx, ids: &[TaskId]) -> Result<Vec<TaskId>, DbError> {
+    let rows = tx.rows(&LOCK_DEPENDENTS, &[&ids]).await?;
+    let mut dependents: Vec<TaskId> = rows.iter().map(|row| row.get(0)).collect();
+    dependents.dedup();
+    Ok(dependents)
 }
 
 /// Those of the locked tasks whose `blocked` is no longer true to their
@@ -214,6 +230,12 @@ pub(crate) async fn lock_dependents(tx: &mut Tx, id: TaskId) -> Result<Vec<TaskI
 pub(crate) async fn flips(tx: &mut Tx, ids: &[TaskId]) -> Result<Vec<(Task, bool)>, DbError> {
     let rows = tx.rows(&FLIPS, &[&ids]).await?;
     Ok(rows.iter().map(task).map(|task| (task.clone(), !task.blocked)).collect())
+}
+
+/// Tasks, whoever asks, by id, and whether each waits.
+pub(crate) async fn standing(tx: &mut Tx, ids: &[TaskId]) -> Result<Vec<(Task, bool)>, DbError> {
+    let rows = tx.rows(&STANDING, &[&ids]).await?;
+    Ok(rows.iter().map(|row| (task(row), row.get(20))).collect())
 }
 
 /// Whether a task waits for one that is not finished.
@@ -326,25 +348,18 @@ pub(crate) async fn has_too_many(
     Ok(tx.row(&TOO_MANY, &[&id, &others, &max]).await?.is_some())
 }
 
+/// Hides the relations of a task; answers them.
 pub(crate) async fn hide_dependencies(
     tx: &mut Tx,
     id: TaskId,
     now: Timestamp,
-) -> Result<(), DbError> {
-    tx.rows(&HIDE, &[&id, &now]).await?;
-    Ok(())
+) -> Result<Vec<Edge>, DbError> {
+    Ok(tx.rows(&HIDE, &[&id, &now]).await?.iter().map(edge).collect())
 }
 
 /// The hidden relations of a task whose other end is there.
 pub(crate) async fn hidden_dependencies(tx: &mut Tx, id: TaskId) -> Result<Vec<Edge>, DbError> {
-    let rows = tx.rows(&HIDDEN, &[&id]).await?;
-    let edge = |row: &Row| Edge {
-        id: row.get(0),
-        task: row.get(1),
-        depends_on: row.get(2),
-        kind: DependencyType::parse(row.get(3)),
-    };
-    Ok(rows.iter().map(edge).collect())
+    Ok(tx.rows(&HIDDEN, &[&id]).await?.iter().map(edge).collect())
 }
 
 pub(crate) async fn show_dependencies(tx: &mut Tx, ids: &[Uuid]) -> Result<(), DbError> {
@@ -359,6 +374,15 @@ pub(crate) async fn drop_dependencies(tx: &mut Tx, ids: &[Uuid]) -> Result<(), D
         tx.rows(&DROP, &[&ids]).await?;
     }
     Ok(())
+}
+
+fn edge(row: &Row) -> Edge {
+    Edge {
+        id: row.get(0),
+        task: row.get(1),
+        depends_on: row.get(2),
+        kind: DependencyType::parse(row.get(3)),
+    }
 }
 
 fn pair(row: &Row) -> (TaskId, DependencyType) {

@@ -112,6 +112,33 @@ async fn fresh(company: &Company, client: &Client) -> BTreeMap<String, Value> {
     }
 }
 
+/// The revision of each task that is there, and its relations.
+type Related = BTreeMap<uuid::Uuid, (i32, Vec<String>)>;
+
+/// The relations of all tasks, as whoever sees all tasks is shown them.
+async fn related(company: &Company) -> Related {
+    let sql = "SELECT t.id, t.revision,
+                   array_remove(array_agg(d.id || d.type ORDER BY d.id), NULL)
+               FROM tasks t LEFT JOIN (
+                   task_dependencies d
+                   JOIN tasks a ON a.id = d.task_id AND a.deleted_at IS NULL
+                   JOIN tasks b ON b.id = d.depends_on_id AND b.deleted_at IS NULL)
+                   ON t.id IN (d.task_id, d.depends_on_id) AND d.deleted_at IS NULL
+               WHERE t.deleted_at IS NULL GROUP BY t.id";
+    let rows = company.database.app().await.query(sql, &[]).await.expect("readable");
+    rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()
+}
+
+/// What a task has to do with others is not in its events: where that differs,
+/// its revision has risen.
+fn check_relations(before: &Related, after: &Related, step: &str) {
+    for (id, (revision, relations)) in after {
+        if let Some((old, were)) = before.get(id).filter(|(_, were)| were != relations) {
+            assert!(revision > old, "{step}: {id} has {relations:?} after {were:?}");
+        }
+    }
+}
+
 /// The held comments must be those that are read; older ones, from before the
 /// client knew of the task, it has not heard.
 async fn check_comments(company: &Company, client: &Client, step: &str) {
@@ -286,6 +313,7 @@ async fn play(seed: u64) -> BTreeMap<String, usize> {
         comments: Vec::new(),
     };
     let mut done: BTreeMap<String, usize> = BTreeMap::new();
+    let mut relations = related(&company).await;
 
     for step in 0..STEPS {
         company.stage.advance(Duration::from_secs(1));
@@ -305,6 +333,9 @@ async fn play(seed: u64) -> BTreeMap<String, usize> {
             assert_eq!(client.tasks, fresh(&company, client).await, "{step}");
             check_comments(&company, client, &step).await;
         }
+        let now = related(&company).await;
+        check_relations(&relations, &now, &step);
+        relations = now;
     }
 
     assert_eq!(company.wrong_relations().await, Vec::<String>::new());

@@ -3,11 +3,11 @@
 use sayso_access::Role;
 use sayso_channels::model::ChannelKind;
 use sayso_kernel::fault::{FORBIDDEN, NOT_FOUND, STALE};
-use sayso_tasks::comment;
-use sayso_tasks::dependency;
+use sayso_tasks::dependency::{self, DependencyChange, DependencyType};
 use sayso_tasks::status::Status;
+use sayso_tasks::{comment, history};
 
-use crate::company::{Company, titled, to};
+use crate::company::{Company, Heard, titled, to};
 
 #[tokio::test]
 async fn a_comment_comes_back_to_who_took_it_back_and_to_who_runs_the_channel() {
@@ -70,6 +70,71 @@ async fn a_deleted_task_is_gone_for_everybody_and_comes_back_with_what_belongs_t
     let heard: Vec<String> = company.heard().await.into_iter().map(|(kind, _)| kind).collect();
     let tail = ["task.deleted", "task.updated", "task.restored", "task.updated"];
     assert_eq!(heard[heard.len() - 4..], tail);
+    assert_eq!(company.wrong_relations().await, Vec::<String>::new());
+    company.end().await;
+}
+
+/// What was told since: each task by its title, and what it shows else.
+fn told(events: &[Heard]) -> Vec<(String, String, i64)> {
+    let updated = events.iter().filter(|event| event.kind == "task.updated");
+    let mut told: Vec<_> = updated
+        .map(|event| {
+            let revision = event.data["revision"].as_i64().expect("a revision");
+            (text(&event.data["title"]), event.change["fields"].to_string(), revision)
+        })
+        .collect();
+    told.sort_unstable();
+    told
+}
+
+fn text(value: &serde_json::Value) -> String {
+    value.as_str().expect("a text").to_owned()
+}
+
+#[tokio::test]
+async fn whatever_had_to_do_with_a_deleted_task_tells_that_it_went_and_that_it_is_back() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Staff, None).await;
+    let made = async |title: &str| company.made(&ann, title).await.id;
+    let (near, twin, waits) = (made("near").await, made("twin").await, made("waits").await);
+    let (first, gone, _) = (made("first").await, made("gone").await, made("other").await);
+    let add = |other, kind| DependencyChange { add: vec![(other, kind)], remove: Vec::new() };
+    let relations = [
+        (gone, near, DependencyType::Relates),
+        (near, gone, DependencyType::Relates),
+        (twin, gone, DependencyType::Duplicates),
+        (waits, gone, DependencyType::Blocks),
+        (gone, first, DependencyType::Blocks),
+    ];
+    for (id, other, kind) in relations {
+        company.relate(&ann, id, add(other, kind)).await.expect("related");
+    }
+    let before = company.events().await.len();
+
+    company.delete(&ann, gone).await.expect("deleted");
+    let away = company.events().await;
+    company.restore(&ann, gone).await.expect("restored");
+    let back = company.events().await;
+
+    assert_eq!(away[before].kind, "task.deleted");
+    assert_eq!(back[away.len()].kind, "task.restored");
+    let expected = |revisions: [i64; 4]| {
+        let fields = [
+            ("first", r#"["dependents"]"#),
+            ("near", r#"["dependencies","dependents"]"#),
+            ("twin", r#"["dependencies"]"#),
+            ("waits", r#"["dependencies","blocked"]"#),
+        ];
+        let all = fields.into_iter().zip(revisions);
+        all.map(|((title, fields), n)| (title.to_owned(), fields.to_owned(), n)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&away[before..]), expected([3, 4, 3, 3]));
+    assert_eq!(told(&back[away.len()..]), expected([4, 5, 4, 4]));
+    let ctx = company.stage.as_actor(&ann);
+    let mut db = company.database.db().read();
+    let page = history::list(&mut db, &ctx, waits, None, 20).await.expect("a page");
+    let actions: Vec<&str> = page.items.iter().map(|entry| &*entry.action).collect();
+    assert_eq!(actions, ["dependencies_changed"; 3]);
     assert_eq!(company.wrong_relations().await, Vec::<String>::new());
     company.end().await;
 }
