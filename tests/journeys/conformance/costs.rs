@@ -7,6 +7,7 @@ use sayso_testkit::Process;
 use serde_json::Value;
 
 use super::document::Operation;
+use super::many::{COUNTS, Case};
 use crate::golden;
 
 /// Statements of a list, at the most.
@@ -27,35 +28,39 @@ const LISTS: &[(&str, &str)] = &[
     ("list_user_tokens", "whether the person is there is asked first"),
 ];
 
+/// What a request costs: statements, and trips to the database.
+type Told = BTreeMap<String, (u64, u64)>;
+
 #[derive(Default)]
-pub struct Costs(Vec<(Operation, Vec<String>)>);
+pub struct Costs {
+    operations: Vec<(Operation, Vec<String>)>,
+    /// What is called with few and with many entries.
+    pub many: Vec<Case>,
+}
 
 impl Costs {
     /// Keeps which requests did the work of an operation.
     pub fn remember(&mut self, operation: &Operation, requests: Vec<String>) {
-        self.0.push((operation.clone(), requests));
+        self.operations.push((operation.clone(), requests));
     }
 
     /// Reads from the logs of the servers what the requests cost, and holds it
     /// against what is committed.
     pub fn compare(&self, servers: &[&Process]) {
-        let told: BTreeMap<String, (u64, u64)> =
-            servers.iter().flat_map(|server| lines(&server.log())).collect();
+        let told: Told = servers.iter().flat_map(|server| lines(&server.log())).collect();
         let mut text = String::from(
             "# path, method, operation, statements, times the database is waited for; not whose token it \
              is, which is known from memory\n",
         );
         let mut dear = Vec::new();
-        for (operation, requests) in &self.0 {
+        for (operation, requests) in &self.operations {
             // The least of several: a session may have had to be looked up, a
             // transaction may have met another.
-            let cost = requests.iter().filter_map(|id| told.get(id)).min();
-            let (statements, trips) = cost
-                .unwrap_or_else(|| panic!("{}: the log does not tell what it cost", operation.id));
+            let (statements, trips) = least(&told, &operation.id, requests);
             let is_list = operation.reads() && operation.id.starts_with("list_");
             let may_more = LISTS.iter().any(|(id, _)| *id == operation.id);
             let most = if may_more { LIST_OF_MAX } else { LIST_MAX };
-            if is_list && *statements > most {
+            if is_list && statements > most {
                 dear.push(format!("{}: {statements} statements", operation.id));
             }
             let _ = writeln!(
@@ -64,9 +69,32 @@ impl Costs {
                 operation.path, operation.method, operation.id
             );
         }
+        text.push_str(&with_many(&told, &self.many, &mut dear));
         golden::compare("costs.txt", &text);
-        assert!(dear.is_empty(), "a list is one statement:\n{}", dear.join("\n"));
+        assert!(dear.is_empty(), "it costs more than it may:\n{}", dear.join("\n"));
     }
+}
+
+fn least(told: &Told, name: &str, requests: &[String]) -> (u64, u64) {
+    let cost = requests.iter().filter_map(|id| told.get(id)).min();
+    *cost.unwrap_or_else(|| panic!("{name}: the log does not tell what it cost"))
+}
+
+/// What many entries cost beside few. Who has no reason for it costs no more.
+fn with_many(told: &Told, cases: &[Case], dear: &mut Vec<String>) -> String {
+    let [few, many] = COUNTS;
+    let mut text = format!(
+        "# requests with {few} and with {many} entries: statements of each, why they grow\n"
+    );
+    for case in cases {
+        let [few, many] = case.requests.each_ref().map(|ids| least(told, case.name, ids).0);
+        let reason = case.grows.unwrap_or("-");
+        let _ = writeln!(text, "{:<40} {few:>3} {many:>3}  {reason}", case.name);
+        if (few != many) != case.grows.is_some() {
+            dear.push(format!("{}: {few} statements, then {many}: {reason}", case.name));
+        }
+    }
+    text
 }
 
 /// The lines of the access log: request, statements, trips.

@@ -10,6 +10,7 @@ mod examples;
 mod exceptions;
 mod fixtures;
 mod judge;
+mod many;
 mod mirror;
 mod relations;
 mod stage;
@@ -81,6 +82,7 @@ async fn every_operation_keeps_the_rules_of_all() {
         wrong.extend(told.into_iter().map(|text| format!("in the end: {text}")));
     }
     wrong.extend(never_heard(&mirrors));
+    costs.many = many::call_all(&stage).await;
     if golden::is_written() {
         examples.compare(&document);
         costs.compare(&[&stage.company.server, &stage.empty]);

@@ -1,15 +1,18 @@
 //! Many edits in one commit: all of them, or none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sayso_access::Ctx;
 use sayso_db::Tx;
 use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place, STALE};
 use sayso_kernel::{Code, Fault, Kind};
 
+use crate::dependency::Blockers;
+use crate::edit::Planned;
 use crate::error::BLOCKED;
 use crate::model::{Edit, Task, TaskId};
-use crate::{edit, repo};
+use crate::policy::Sight;
+use crate::{audience, dependency, edit, policy, repo};
 
 /// Edits in one commit at the most.
 pub const BULK_MAX: usize = 100;
@@ -29,37 +32,97 @@ pub struct Item {
 /// tasks holds the graph first, and all are locked before the first is read: so
 /// no two such writers wait for each other.
 ///
-/// Events: as for each edit alone.
+/// They are written at once when all were looked at, and what waits for any of
+/// them is looked at once after that.
+///
+/// Events: as for each edit alone, in the order given; then `task.updated` of
+/// each task whose `blocked` is another one in the end.
 ///
 /// # Errors
 /// What is wrong with any of them, each at `#/items/<n>/…`; the answer's own
 /// code is that of the gravest. 412 shows the first stale task as it is now.
 pub async fn update_in(tx: &mut Tx, ctx: &Ctx, items: &[Item]) -> Result<Vec<Task>, Fault> {
     let reader = ctx.require_actor()?.user_id;
-    let mut faults = Faults::default();
-    let mut seen = BTreeSet::new();
     let ids: Vec<TaskId> = items.iter().map(|item| item.id).collect();
     repo::lock_graph(tx).await?;
     repo::lock_many(tx, &ids, reader).await?;
+    let planned = plan_all(tx, ctx, items).await?;
+    write_all(tx, ctx, &planned).await?;
+    let turned: Vec<TaskId> =
+        planned.iter().filter(|planned| planned.turns()).map(|planned| planned.after.id).collect();
+    if !turned.is_empty() {
+        let dependents = repo::lock_dependents(tx, &turned).await?;
+        dependency::refresh(tx, ctx, &dependents).await?;
+    }
+    // What came later may have changed what came before (`blocked`).
+    let mut after = repo::find_many(tx, &ids).await?;
+    after.sort_by_key(|task| ids.iter().position(|id| *id == task.id));
+    Ok(after)
+}
+
+/// What becomes of each that differs, in their order; each edit sees what those
+/// before it have finished or opened.
+async fn plan_all(tx: &mut Tx, ctx: &Ctx, items: &[Item]) -> Result<Vec<Planned>, Fault> {
+    let ids: Vec<TaskId> = items.iter().map(|item| item.id).collect();
+    let found = repo::lookup_all(tx, &ids, ctx.require_actor()?.user_id).await?;
+    let mut found: BTreeMap<TaskId, _> =
+        found.into_iter().map(|(task, sight)| (task.id, (task, sight))).collect();
+    let mut known = if items.iter().any(|item| item.edit.status.is_some()) {
+        Blockers::of(tx, &ids).await?
+    } else {
+        Blockers::default()
+    };
+    let (mut faults, mut seen, mut all) = (Faults::default(), BTreeSet::new(), Vec::new());
     for (index, item) in items.iter().enumerate() {
         let outcome = if seen.insert(item.id) {
-            edit::locked_in(tx, ctx, item.id, item.version, item.edit.clone()).await
+            plan(tx, ctx, found.remove(&item.id), item, &known).await
         } else {
             Err(Fault::at_pointer("#/id", "field.repeated", "stands in the list twice"))
         };
         match outcome {
-            Ok(_) => {}
+            Ok(None) => {}
+            Ok(Some(planned)) => {
+                known.turn(item.id, planned.after.status);
+                all.push(planned);
+            }
             Err(fault) if matches!(fault.kind(), Kind::Internal | Kind::Unavailable) => {
                 return Err(fault);
             }
             Err(fault) => faults.note(index, fault),
         }
     }
-    faults.unless(())?;
-    // What came later may have changed what came before (`blocked`).
-    let mut after = repo::find_many(tx, &ids).await?;
-    after.sort_by_key(|task| ids.iter().position(|id| *id == task.id));
-    Ok(after)
+    faults.unless(all)
+}
+
+async fn plan(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    found: Option<(Task, Sight)>,
+    item: &Item,
+    known: &Blockers,
+) -> Result<Option<Planned>, Fault> {
+    let (task, sight) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
+    policy::view(&sight).require()?;
+    let edit = (item.version, item.edit.clone());
+    edit::plan(tx, ctx, (&task, &sight), edit, Some(known)).await
+}
+
+/// Writes what was planned, and tells of it.
+async fn write_all(tx: &mut Tx, ctx: &Ctx, planned: &[Planned]) -> Result<(), Fault> {
+    if planned.is_empty() {
+        return Ok(());
+    }
+    let edited: Vec<_> = planned.iter().map(|it| (it.note(ctx), &it.after)).collect();
+    let tasks = repo::update_all(tx, &edited, ctx.now()).await?;
+    let streams = audience::of_each(tx, &tasks).await?;
+    let mut written: BTreeMap<TaskId, _> =
+        tasks.iter().zip(streams).map(|(task, streams)| (task.id, (task, streams))).collect();
+    for planned in planned {
+        let written = written.remove(&planned.after.id);
+        let (task, streams) = written.expect("a locked task is still there");
+        edit::tell(tx, planned, task, streams).await?;
+    }
+    Ok(())
 }
 
 /// What is wrong with some of many.

@@ -10,6 +10,7 @@
 //! kind, and locks rows from what blocks towards what is blocked. A task's
 //! relations do not change while its row is locked.
 
+mod blockers;
 mod ends;
 mod shown;
 
@@ -28,6 +29,7 @@ use crate::model::{Task, TaskId};
 use crate::status::Status;
 use crate::{policy, repo, service};
 
+pub(crate) use blockers::Blockers;
 pub use shown::{relations, relations_of};
 
 /// Relations of a task in one direction at the most.

@@ -3,12 +3,13 @@
 use sayso_access::Ctx;
 use sayso_channels::service::require_member;
 use sayso_channels::{CategoryId, CategoryKind, ChannelId, category};
-use sayso_db::Tx;
+use sayso_db::{Stream, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place};
 use sayso_users::Metadata;
 
 use crate::assignment::{self, unknown_assignees};
+use crate::dependency::Blockers;
 use crate::error::{CHANNEL_ARCHIVED, TOO_MANY_ASSIGNEES};
 use crate::history::Note;
 use crate::model::{Edit, Task, TaskId};
@@ -16,22 +17,35 @@ use crate::policy::Sight;
 use crate::status::Status;
 use crate::{audience, dependency, events, policy, repo, service};
 
-/// Edits a task whose row is locked already.
-///
-/// # Errors
-/// As [`service::update_in`].
-pub(crate) async fn locked_in(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    id: TaskId,
-    version: i32,
-    edit: Edit,
-) -> Result<Task, Fault> {
-    let (before, sight) = service::read_locked(tx, ctx, id).await?;
-    apply_in(tx, ctx, (before, sight), version, edit).await
+/// An edit that was checked and is to be written.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    /// The task as it is.
+    pub(crate) before: Task,
+    /// The task as it will be. Versions are counted by the database.
+    pub(crate) after: Task,
+    /// What differs.
+    fields: Vec<&'static str>,
+    /// Why it is finished although it waits.
+    reason: Option<String>,
+}
+
+impl Planned {
+    /// Whether it is finished or opened again: what waits for it has to be
+    /// looked at.
+    pub(crate) fn turns(&self) -> bool {
+        self.before.status.is_closed() != self.after.status.is_closed()
+    }
+
+    pub(crate) fn note(&self, ctx: &Ctx) -> Note {
+        Note::of_edit(ctx, &self.before, &self.after, &self.fields)
+    }
 }
 
 /// Edits a task that was read under its lock.
+///
+/// # Errors
+/// As [`service::update_in`].
 pub(crate) async fn apply_in(
     tx: &mut Tx,
     ctx: &Ctx,
@@ -39,64 +53,98 @@ pub(crate) async fn apply_in(
     version: i32,
     edit: Edit,
 ) -> Result<Task, Fault> {
-    policy::update(ctx, &sight).require()?;
-    if before.version != version {
-        return Err(service::stale(&before));
-    }
-    let (reason, sent) = (edit.override_reason.clone(), edit.assigned_to.clone());
-    let now = ctx.now();
-    let (mut after, mut fields) = edit.apply(&before, now);
-    if fields.is_empty() {
+    let Some(planned) = plan(tx, ctx, (&before, &sight), (version, edit), None).await? else {
         return Ok(before);
-    }
-    check(tx, ctx, &before, &after, sent.as_deref()).await?;
-    let overrides = finishes_early(tx, &before, &after).await?;
-    if overrides && reason.is_none() {
-        let blockers = repo::blockers(tx, before.id).await?;
-        return Err(dependency::blocked(tx, ctx, &blockers).await?);
-    }
-    let was_closed = before.status.is_closed();
-    let turns = was_closed != after.status.is_closed();
-    if turns {
-        after.blocked = was_closed && repo::is_waiting(tx, before.id).await?;
-        if after.blocked != before.blocked {
-            fields.push("blocked");
-        }
-    }
-    after.updated_at = now;
-    let note = Note::of_edit(ctx, &before, &after, &fields);
-    let updated = repo::update(tx, &note, &after).await?;
+    };
+    let updated = repo::update(tx, &planned.note(ctx), &planned.after).await?;
     let after = updated.ok_or_else(|| service::stale(&before))?;
-    tell(tx, (&before, &after), &fields, reason.filter(|_| overrides)).await?;
-    if turns {
+    let streams = audience::of(tx, &after).await?;
+    tell(tx, &planned, &after, streams).await?;
+    if planned.turns() {
         let dependents = repo::lock_dependents(tx, &[before.id]).await?;
         dependency::refresh(tx, ctx, &dependents).await?;
     }
     Ok(after)
 }
 
+/// What an edit makes of a task that is locked; `None` if nothing differs. What
+/// it waits for is looked up where that is asked, unless it is `known`.
+pub(crate) async fn plan(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (before, sight): (&Task, &Sight),
+    (version, edit): (i32, Edit),
+    known: Option<&Blockers>,
+) -> Result<Option<Planned>, Fault> {
+    policy::update(ctx, sight).require()?;
+    if before.version != version {
+        return Err(service::stale(before));
+    }
+    let (reason, sent) = (edit.override_reason.clone(), edit.assigned_to.clone());
+    let now = ctx.now();
+    let (mut after, mut fields) = edit.apply(before, now);
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    check(tx, ctx, before, &after, sent.as_deref()).await?;
+    let overrides = finishes_early(tx, before, &after, known).await?;
+    if overrides && reason.is_none() {
+        let blockers = match known {
+            Some(known) => known.open(before.id),
+            None => repo::blockers(tx, before.id).await?,
+        };
+        return Err(dependency::blocked(tx, ctx, &blockers).await?);
+    }
+    let was_closed = before.status.is_closed();
+    if was_closed != after.status.is_closed() {
+        after.blocked = was_closed && is_waiting(tx, before.id, known).await?;
+        if after.blocked != before.blocked {
+            fields.push("blocked");
+        }
+    }
+    after.updated_at = now;
+    let reason = reason.filter(|_| overrides);
+    Ok(Some(Planned { before: before.clone(), after, fields, reason }))
+}
+
 /// Whether an edit finishes a task that waits for others. One that was
-/// cancelled says nothing of that by itself.
-async fn finishes_early(tx: &mut Tx, before: &Task, after: &Task) -> Result<bool, Fault> {
+/// cancelled says nothing of that by itself, and what is known may be newer
+/// than what the task says.
+async fn finishes_early(
+    tx: &mut Tx,
+    before: &Task,
+    after: &Task,
+    known: Option<&Blockers>,
+) -> Result<bool, Fault> {
     if after.status != Status::Done || before.status == Status::Done {
         return Ok(false);
     }
-    Ok(before.blocked || (before.status.is_closed() && repo::is_waiting(tx, before.id).await?))
+    if before.status.is_closed() || known.is_some() {
+        return is_waiting(tx, before.id, known).await;
+    }
+    Ok(before.blocked)
+}
+
+async fn is_waiting(tx: &mut Tx, id: TaskId, known: Option<&Blockers>) -> Result<bool, Fault> {
+    match known {
+        Some(known) => Ok(!known.open(id).is_empty()),
+        None => Ok(repo::is_waiting(tx, id).await?),
+    }
 }
 
 /// The facts of an edit. Who is to do it is a fact of its own, the same that
 /// assigning leaves.
-async fn tell(
+pub(crate) async fn tell(
     tx: &mut Tx,
-    (before, after): (&Task, &Task),
-    fields: &[&'static str],
-    reason: Option<String>,
+    planned: &Planned,
+    after: &Task,
+    streams: Vec<Stream>,
 ) -> Result<(), Fault> {
-    let streams = audience::of(tx, after).await?;
-    if fields != ["assignedTo"] {
+    let Planned { before, fields, reason, .. } = planned;
+    if *fields != ["assignedTo"] {
         let fact = events::updated(before, after, fields, streams.clone());
         tx.emit(match reason {
-            Some(reason) => events::overridden(fact, &reason, before, after, fields),
+            Some(reason) => events::overridden(fact, reason, before, after, fields),
             None => fact,
         });
     }

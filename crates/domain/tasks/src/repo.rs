@@ -268,7 +268,7 @@ pub(crate) async fn assignable(
 }
 
 pub(crate) use audience::{concerned, hold_channels, lines_of, members, without_sight};
-pub(crate) use bulk::{find_many, lock_many};
+pub(crate) use bulk::{blockers_of, find_many, lock_many, update_all};
 pub(crate) use change::{restore, set_assignees, soft_delete, touch, update};
 pub(crate) use dependency::{
     Edge, Related, add_dependencies, blockers, drop_dependencies, edges_from, flips, has_too_many,

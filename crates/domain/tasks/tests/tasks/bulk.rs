@@ -2,10 +2,12 @@
 
 use sayso_access::Role;
 use sayso_channels::model::ChannelKind;
-use sayso_kernel::Kind;
 use sayso_kernel::fault::{FORBIDDEN, INVALID, Place, STALE};
+use sayso_kernel::{Kind, Patch};
+use sayso_tasks::error::BLOCKED;
 use sayso_tasks::model::{Draft, Edit};
 use sayso_tasks::status::{Priority, Status};
+use sayso_tasks::{Task, TaskId, due, history};
 use serde_json::json;
 
 use crate::company::{Company, item, titled, to};
@@ -99,5 +101,118 @@ async fn what_is_wrong_with_any_is_told_at_its_place_and_nothing_happens() {
     let items = vec![item(foreign.id, 1, to(Status::Done)), item(stale.id, 1, to(Status::Done))];
     let refused = company.bulk(&bob, items).await.expect_err("not his");
     assert!(refused.is(&FORBIDDEN) && refused.kind() == Kind::Forbidden);
+    company.end().await;
+}
+
+#[tokio::test]
+async fn each_edit_sees_what_those_before_it_have_finished_and_opened() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Staff, None).await;
+    let [first, second, third] = [
+        company.made(&ann, "first").await.id,
+        company.made(&ann, "second").await.id,
+        company.made(&ann, "third").await.id,
+    ];
+    company.block(&ann, second, &[first]).await.expect("related");
+    company.block(&ann, third, &[second]).await.expect("related");
+    let done = |id, version| item(id, version, to(Status::Done));
+    let blocked = async || {
+        let mut all = Vec::new();
+        for id in [first, second, third] {
+            all.push(company.get(&ann, id).await.expect("there").blocked);
+        }
+        all
+    };
+
+    let early = company.bulk(&ann, vec![done(second, 1), done(first, 1)]).await.expect_err("waits");
+    assert!(early.is(&BLOCKED));
+    assert_eq!(places(&early), [("#/items/0/status".to_owned(), "task.blocked")]);
+    let before = company.events().await.len();
+    company.bulk(&ann, vec![done(first, 1), done(second, 1)]).await.expect("in order");
+    assert_eq!(blocked().await, [false, false, false]);
+    let open = |id| item(id, 2, to(Status::Todo));
+    company.bulk(&ann, vec![open(second), open(first)]).await.expect("opened");
+    assert_eq!(blocked().await, [false, true, true]);
+
+    let events = company.events().await;
+    let mut told: Vec<_> = events[before..]
+        .iter()
+        .map(|event| {
+            let title = event.data["title"].as_str().expect("a title");
+            (title, event.change["fields"].to_string())
+        })
+        .collect();
+    // What waits is told of by id, which says nothing here.
+    told[5..].sort_unstable();
+    let expected = [
+        ("first", r#"["status","completedAt"]"#),
+        ("second", r#"["status","completedAt","blocked"]"#),
+        ("third", r#"["blocked"]"#),
+        ("second", r#"["status","completedAt"]"#),
+        ("first", r#"["status","completedAt"]"#),
+        ("second", r#"["blocked"]"#),
+        ("third", r#"["blocked"]"#),
+    ];
+    assert_eq!(told, expected.map(|(title, fields)| (title, fields.to_owned())));
+    assert_eq!(company.wrong_relations().await, Vec::<String>::new());
+    company.end().await;
+}
+
+#[tokio::test]
+async fn an_edit_leaves_in_a_list_what_it_leaves_alone() {
+    let company = Company::new().await;
+    let ann = company.person("ann", Role::Manager, None).await;
+    let bob = company.person("bob", Role::Staff, None).await;
+    let channel = company.channel(&ann, ChannelKind::Private, &[&bob]).await;
+    let draft = Draft {
+        description: "before\n\"quoted\"".into(),
+        due: due::parse("2026-03-01T10:00:00.123456Z", "UTC"),
+        metadata: json!({ "a": { "b": [1, 2.5, null] }, "gone": true }),
+        tags: vec!["{odd},\"tag\" \\".into()],
+        ..titled("task")
+    };
+    let alone = company.create(&ann, draft.clone()).await.expect("made").id;
+    let listed = company.create(&ann, draft).await.expect("made").id;
+    let edits = [
+        Edit {
+            description: Patch::Set("ä 'b' \\ {c}".into()),
+            assigned_to: Some(vec![bob.user_id, ann.user_id]),
+            channel_id: Patch::Set(channel),
+            priority: Some(Priority::High),
+            metadata: Patch::Set(json!({ "gone": null, "c": "d" })),
+            ..to(Status::Done)
+        },
+        Edit {
+            tags: Some(vec![String::from("NULL"), String::from("x,y")]),
+            due: Patch::Set(due::parse("2026-03-02", "Asia/Tokyo").expect("a date")),
+            ..to(Status::Review)
+        },
+        Edit { due: Patch::Clear, tags: Some(Vec::new()), ..Edit::default() },
+    ];
+    for (version, edit) in (1..).zip(edits) {
+        company.stage.advance(std::time::Duration::from_nanos(1_234_567_891));
+        company.update(&ann, alone, version, edit.clone()).await.expect("edited");
+        let all = company.bulk(&ann, vec![item(listed, version, edit)]).await.expect("edited");
+
+        let one = company.get(&ann, alone).await.expect("there");
+        assert_eq!(all[0], Task { id: listed, ..one });
+    }
+
+    let history = async |id| {
+        let ctx = company.stage.as_actor(&ann);
+        let mut db = company.database.db().read();
+        let page = history::list(&mut db, &ctx, id, None, 20).await.expect("a page");
+        let entries = page.items.into_iter();
+        entries
+            .map(|it| (it.at, it.actor_id, it.action, it.changes, it.version))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(history(alone).await, history(listed).await);
+    let told = |events: Vec<crate::company::Heard>, id: TaskId| {
+        let of_it = events.into_iter().filter(move |event| event.data["id"] == json!(id));
+        of_it.map(|event| (event.kind, event.streams, event.change)).collect::<Vec<_>>()
+    };
+    let events = company.events().await;
+    assert_eq!(told(events.clone(), alone), told(events, listed));
     company.end().await;
 }
