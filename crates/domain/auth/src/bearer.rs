@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode};
 use sayso_access::{Actor, Ctx, Permission, Via};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
 use sayso_web::limits::{self, Limiter};
-use sayso_web::{CalledBy, CallerId, Identity, Problem};
+use sayso_web::{CalledBy, CallerId, Class, Identity, Problem, problem};
 
-use crate::error::{SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED};
+use crate::error::{
+    SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED, WRONG_PROOFS,
+};
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{self, CONNECT, Refusal, Refusals, RefusedActor};
+use crate::refusals::{CONNECT, Refusal, Refusals, RefusedActor};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
@@ -84,7 +86,7 @@ pub async fn watch<F: Future<Output = Response>>(
     let method = request.method().clone();
     let response = next(request).await;
     let Some(route) = route else { return response };
-    if refusals::is_noted(identity.as_ref(), (&method, &route), &response) {
+    if is_noted(identity.as_ref(), (&method, &route), &response) {
         let actor = match &identity {
             Some(Identity::Known(actor)) => Some(RefusedActor::from(actor)),
             _ => None,
@@ -93,6 +95,34 @@ pub async fn watch<F: Future<Output = Response>>(
         refusals.note(Refusal { actor, address, method, route, status });
     }
     response
+}
+
+/// Where nobody is known yet, and what is presented was not right.
+const ANONYMOUS: [(&str, StatusCode); 2] =
+    [("/api/auth/refresh", StatusCode::UNAUTHORIZED), ("/api/setup", StatusCode::NOT_FOUND)];
+
+/// Whether an answer is a refusal that is to be written down.
+fn is_noted(
+    identity: Option<&Identity>,
+    (method, route): (&Method, &str),
+    response: &Response,
+) -> bool {
+    let status = response.status();
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+            // Whoever sends no token is asked for one: nothing was refused yet.
+            matches!(identity, Some(Identity::Known(_) | Identity::Refused(_)))
+                || ANONYMOUS.contains(&(route, status))
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            let class = Class::of(method, route, &HeaderMap::new());
+            matches!(class, Some(Class::Login | Class::Proof))
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => problem::fault_of(response).is_some_and(|fault| {
+            fault.errors().iter().any(|error| WRONG_PROOFS.contains(&error.code))
+        }),
+        _ => false,
+    }
 }
 
 async fn identity(auth: &AuthState, headers: &HeaderMap) -> Result<(Identity, Reach), Fault> {

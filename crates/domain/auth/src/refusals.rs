@@ -14,16 +14,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use sayso_access::{Actor, Ctx, Via};
 use sayso_db::{Db, Tx};
 use sayso_kernel::{Clock, Fault, Kind, Random};
-use sayso_web::{Class, Identity, problem};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::WRONG_PROOFS;
 use crate::events;
 
 /// How often what was noted is written.
@@ -63,34 +59,6 @@ pub struct RefusedActor {
 impl From<&Actor> for RefusedActor {
     fn from(actor: &Actor) -> Self {
         Self { user_id: actor.user_id, session_id: actor.session_id }
-    }
-}
-
-/// Where nobody is known yet, and what is presented was not right.
-const ANONYMOUS: [(&str, StatusCode); 2] =
-    [("/api/auth/refresh", StatusCode::UNAUTHORIZED), ("/api/setup", StatusCode::NOT_FOUND)];
-
-/// Whether an answer is a refusal that is to be written down.
-pub(crate) fn is_noted(
-    identity: Option<&Identity>,
-    (method, route): (&Method, &str),
-    response: &Response,
-) -> bool {
-    let status = response.status();
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            // Whoever sends no token is asked for one: nothing was refused yet.
-            matches!(identity, Some(Identity::Known(_) | Identity::Refused(_)))
-                || ANONYMOUS.contains(&(route, status))
-        }
-        StatusCode::TOO_MANY_REQUESTS => {
-            let class = Class::of(method, route, &HeaderMap::new());
-            matches!(class, Some(Class::Login | Class::Proof))
-        }
-        StatusCode::UNPROCESSABLE_ENTITY => problem::fault_of(response).is_some_and(|fault| {
-            fault.errors().iter().any(|error| WRONG_PROOFS.contains(&error.code))
-        }),
-        _ => false,
     }
 }
 

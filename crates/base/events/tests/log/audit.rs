@@ -190,7 +190,8 @@ async fn a_chain_never_goes_back_to_a_key_that_it_has_left() {
         entries_under(&database, root, 1).await;
     }
 
-    let found = verify_chain_of(database.db(), &after, &[before.clone()]).await.unwrap();
+    let found =
+        verify_chain_of(database.db(), &after, std::slice::from_ref(&before)).await.unwrap();
     let turned = verify_chain_of(database.db(), &before, &[after]).await.unwrap();
 
     assert_eq!(found, Err(3));
