@@ -40,6 +40,29 @@ async fn titles(who: &Client, query: &str) -> Vec<String> {
     items.iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect()
 }
 
+/// What each decoy fails in, and how.
+fn decoys(person: &Client, channel: &str, category: &str) -> [(&'static str, Value); 11] {
+    [
+        ("assignedTo", json!({ "assignedTo": [person.user_id()] })),
+        ("status", json!({ "status": "review" })),
+        ("priority", json!({ "priority": "urgent" })),
+        ("dueFrom", json!({ "dueDate": "2019-12-31T23:59:59.999999Z" })),
+        ("dueTo", json!({ "dueDate": "2020-02-01T00:00:00Z" })),
+        ("channelId", json!({ "channelId": channel })),
+        ("categoryId", json!({ "categoryId": category })),
+        ("search", json!({ "title": "candle" })),
+        ("tags", json!({ "tags": ["red", "round"] })),
+        ("blocked", json!({ "blocked": false })),
+        ("overdue", json!({ "dueDate": "2999-01-01T00:00:00Z" })),
+    ]
+}
+
+async fn shelf(ceo: &Client, name: &str) -> String {
+    let body = json!({ "name": name, "kind": "task" });
+    let shelf = ceo.post("/api/categories", body).await.expect(201);
+    shelf["id"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn every_filter_at_once_finds_the_one_that_fits_all_and_none_that_fails_in_one() {
     let database = TestDatabase::new().await;
@@ -47,12 +70,7 @@ async fn every_filter_at_once_finds_the_one_that_fits_all_and_none_that_fails_in
     let Company { ceo, manager, ann, bob, .. } = &company;
     let channel = open_channel(ceo, "launch", &[manager, ann, bob]).await;
     let other = open_channel(ceo, "other", &[manager, ann, bob]).await;
-    let mut shelves = Vec::new();
-    for name in ["shelf", "drawer"] {
-        let body = json!({ "name": name, "kind": "task" });
-        let shelf = ceo.post("/api/categories", body).await.expect(201);
-        shelves.push(shelf["id"].as_str().unwrap().to_owned());
-    }
+    let shelves = [shelf(ceo, "shelf").await, shelf(ceo, "drawer").await];
     let blocker = ann.post("/api/tasks", json!({ "title": "first", "channelId": channel })).await;
     let maker = Maker {
         base: json!({ "channelId": channel, "categoryId": shelves[0], "priority": "high",
@@ -64,20 +82,7 @@ async fn every_filter_at_once_finds_the_one_that_fits_all_and_none_that_fails_in
     maker.make(ann, "old", json!({})).await;
     let wanted = maker.make(ann, "fits", json!({})).await;
     let since = wanted["createdAt"].as_str().unwrap();
-    let decoys = [
-        ("assignedTo", json!({ "assignedTo": [bob.user_id()] })),
-        ("status", json!({ "status": "review" })),
-        ("priority", json!({ "priority": "urgent" })),
-        ("dueFrom", json!({ "dueDate": "2019-12-31T23:59:59.999999Z" })),
-        ("dueTo", json!({ "dueDate": "2020-02-01T00:00:00Z" })),
-        ("channelId", json!({ "channelId": other })),
-        ("categoryId", json!({ "categoryId": shelves[1] })),
-        ("search", json!({ "title": "candle" })),
-        ("tags", json!({ "tags": ["red", "round"] })),
-        ("blocked", json!({ "blocked": false })),
-        ("overdue", json!({ "dueDate": "2999-01-01T00:00:00Z" })),
-    ];
-    for (title, differs) in decoys {
+    for (title, differs) in decoys(bob, &other, &shelves[1]) {
         maker.make(ann, title, differs).await;
     }
     maker.make(manager, "createdBy", json!({})).await;
