@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::limits::{INBOUND_TIME_MAX, INBOUND_WAITING_MAX};
 use crate::meter::Metered;
+use crate::node::Barred;
 use crate::outbox::Packet;
 use crate::own::Own;
 use crate::protocol::{Answer, Closing, TOO_MANY, UNKNOWN_EVENT, encode};
@@ -118,7 +119,7 @@ async fn handle(session: &Session, ctx: Ctx, name: &str, data: Value) -> Result<
     let Some(handler) = session.node.inbound.on.get(name) else {
         return Err(Fault::new(&UNKNOWN_EVENT));
     };
-    session.may_send(name)?;
+    Barred::admit(session.barred.as_deref(), name)?;
     let ctx = ctx.acting_as(standing::actor(session).await?);
     let work = tokio::time::timeout(INBOUND_TIME_MAX, handler(ctx, data));
     match tokio::spawn(trace::with_current(work)).await {

@@ -39,6 +39,16 @@ pub struct Barred {
     pub code: &'static Code,
 }
 
+impl Barred {
+    /// Whether what is barred leaves this event.
+    pub(crate) fn admit(barred: Option<&Self>, name: &str) -> Result<(), Fault> {
+        match barred {
+            Some(barred) if barred.events.contains(&name) => Err(Fault::new(barred.code)),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What was known when somebody was verified: all of it, up to here and now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Since {

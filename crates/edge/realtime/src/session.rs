@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use sayso_access::{Actor, Origin};
 use sayso_events::{Attachment, Event, Resume};
-use sayso_kernel::{Fault, Timestamp};
+use sayso_kernel::Timestamp;
 use tokio::time::Instant;
 
 use crate::inbound::Asked;
@@ -16,7 +16,6 @@ use crate::node::{Barred, Node, Since, Verified};
 use crate::outbox::{Line, Outbox, Packet, Sent};
 use crate::protocol::{CLOSED, Closing, JOINED, Joined, LEFT, Left, encode};
 use crate::reader::{Moved, Overtaken, Reader, Tell};
-use crate::standing;
 use crate::transport::Transport;
 use crate::whispers::{Chorus, shared};
 use crate::wire::Wire;
@@ -30,7 +29,7 @@ pub(crate) struct Session {
     /// board holds it too: it is changed there.
     expires_at: Mutex<Timestamp>,
     /// What its token is not for.
-    barred: Option<Box<Barred>>,
+    pub(crate) barred: Option<Box<Barred>>,
     /// Since when the person is known to be who they were when they came.
     pub(crate) since: Since,
     pub(crate) transport: Arc<Transport>,
@@ -99,14 +98,6 @@ impl Session {
             wire: &*self.wire,
             transport: &self.transport,
             limits: &self.node.limits,
-        }
-    }
-
-    /// Whether its token is for an event of this name.
-    pub(crate) fn may_send(&self, name: &str) -> Result<(), Fault> {
-        match &self.barred {
-            Some(barred) if barred.events.contains(&name) => Err(Fault::new(barred.code)),
-            _ => Ok(()),
         }
     }
 
@@ -315,7 +306,7 @@ impl Session {
     /// It came after a word that went ahead of the log, as who the person is by
     /// now: it may stay, unless the log speaks of yet another change.
     async fn renew(self: Arc<Self>, code: String) {
-        if !standing::look(&self.node, vec![Arc::clone(&self)]).await {
+        if !crate::standing::look(&self.node, vec![Arc::clone(&self)]).await {
             self.close(&Closing::come_back(&code, self.node.retry_after_ms()));
         }
     }
