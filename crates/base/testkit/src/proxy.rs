@@ -79,7 +79,8 @@ impl Proxy {
     /// When no port is free.
     pub async fn before(url: &str) -> Self {
         let server = url.trim_start_matches("http://").parse().expect("an address and a port");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let listener =
+            sayso_web::listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
         let line = Arc::new(Line {
             weather: watch::Sender::new(Weather::Fair),

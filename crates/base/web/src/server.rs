@@ -17,7 +17,7 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
@@ -27,6 +27,11 @@ use crate::stream::Cuttable;
 /// Pause after an accept that failed for want of descriptors or memory: time
 /// for others to be given back, instead of a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that may wait to be accepted, as far as the system allows
+/// (`net.core.somaxconn`). Where everybody comes back at once, whoever does not
+/// fit in is not told so: their system asks again after one, three, seven
+/// seconds.
+const BACKLOG: u32 = 4096;
 /// Bytes of a request's head, and of what is read ahead, at the most.
 const BUFFER_MAX: usize = 64 * 1024;
 
@@ -63,6 +68,18 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Cancel it, and the connection is gone at once, a WebSocket too.
     pub cut: CancellationToken,
+}
+
+/// Listens at an address, with room for many who come at once.
+///
+/// # Errors
+/// When the address is taken or is none of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that is started again takes its address back at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `shutdown`; then accepts no more, lets requests in flight and

@@ -60,7 +60,7 @@ struct Parts {
 /// Starts everything, in the order in which it is needed.
 pub async fn start(settings: &Settings, clock: Clock, random: Random) -> Result<Node> {
     // The door first: an address that is taken is told before anything else.
-    let listeners = Listeners::bind(settings).await?;
+    let listeners = Listeners::bind(settings)?;
     let address = listeners.api.local_addr()?;
     let storage = Storage::serve(settings, &random).await?;
     match start_on(&storage, listeners, settings, clock, random).await {
@@ -78,16 +78,12 @@ struct Listeners {
 }
 
 impl Listeners {
-    async fn bind(settings: &Settings) -> Result<Self> {
-        let bind = async |address: SocketAddr| {
-            let listener = TcpListener::bind(address).await;
-            listener.with_context(|| format!("cannot listen on {address}"))
+    fn bind(settings: &Settings) -> Result<Self> {
+        let bind = |address: SocketAddr| {
+            sayso_web::listen(address).with_context(|| format!("cannot listen on {address}"))
         };
-        let ops = match settings.http.ops_listen {
-            Some(address) => Some(bind(address).await?),
-            None => None,
-        };
-        Ok(Self { api: bind(settings.http.listen).await?, ops })
+        let ops = settings.http.ops_listen.map(bind).transpose()?;
+        Ok(Self { api: bind(settings.http.listen)?, ops })
     }
 }
 
