@@ -13,8 +13,9 @@ use crate::{standing, whispers};
 
 /// How often sockets whose token has expired are looked at.
 const TOKENS_EVERY: Duration = Duration::from_secs(1);
-/// How often all sockets are looked at while the log may have more to say.
-const STANDINGS_EVERY: Duration = Duration::from_secs(1);
+/// How often sockets are asked after while the log may be silent: that it may be
+/// is noticed within 750 ms, and all of it is to take no more than a second.
+const STANDINGS_EVERY: Duration = Duration::from_millis(200);
 /// How long changes of presence are gathered.
 const PRESENCE_EVERY: Duration = Duration::from_millis(200);
 /// How often it is looked who has become idle.
