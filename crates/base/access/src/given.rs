@@ -27,6 +27,18 @@ pub enum Because {
     Denied,
 }
 
+impl Because {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Role => "role",
+            Self::Granted => "grant",
+            Self::Denied => "denial",
+        }
+    }
+}
+
 /// What holds for one permission of one person, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ruling {
@@ -76,9 +88,7 @@ impl Reason {
     #[must_use]
     pub const fn rule(self, own: &'static str, untied: &'static str) -> &'static str {
         match self {
-            Self::Rights(Because::Role) => "role",
-            Self::Rights(Because::Granted) => "grant",
-            Self::Rights(Because::Denied) => "denial",
+            Self::Rights(because) => because.as_str(),
             Self::Tie(Tie::Own) => own,
             Self::Tie(Tie::Assigned) => "task.assignee",
             Self::Tie(Tie::Line) => "user.reporting_line",

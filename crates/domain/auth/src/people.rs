@@ -1,7 +1,7 @@
 //! People who go, with all that they came in with: what is true of a person and
 //! what is true of their sessions is one commit.
 
-use sayso_access::{Because, Ctx, Permission, Ruling, TABLE, UserId};
+use sayso_access::{Ctx, Permission, Ruling, TABLE, UserId};
 use sayso_db::Tx;
 use sayso_events::Presence;
 use sayso_kernel::Fault;
@@ -84,14 +84,4 @@ pub fn permissions(ctx: &Ctx) -> Result<Vec<(Permission, Ruling)>, Fault> {
     let (actor, now) = (ctx.require_actor()?, ctx.now());
     let rows = TABLE.iter().map(|(permission, _)| (*permission, actor.ruling(*permission, now)));
     Ok(rows.collect())
-}
-
-/// The name on the wire of why somebody may, or may not.
-#[must_use]
-pub const fn reason(because: Because) -> &'static str {
-    match because {
-        Because::Role => "role",
-        Because::Granted => "grant",
-        Because::Denied => "denial",
-    }
 }

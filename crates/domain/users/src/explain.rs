@@ -47,9 +47,7 @@ fn rule(ctx: &Ctx, target: &User, action: Action) -> (bool, &'static str) {
     let because = ctx.actor.as_ref().map(|actor| actor.ruling(permission, ctx.now()).because);
     let rule = match because {
         Some(Because::Granted) if !allowed && stands_above => "user.stands_above",
-        Some(Because::Granted) => "grant",
-        Some(Because::Denied) => "denial",
-        Some(Because::Role) | None => "role",
+        because => because.unwrap_or(Because::Role).as_str(),
     };
     (allowed, rule)
 }

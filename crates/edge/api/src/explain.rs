@@ -2,7 +2,7 @@
 //! policy says, and by which rule.
 
 use axum::extract::State;
-use sayso_access::{Ctx, Grant, Permission, Reason, UserId};
+use sayso_access::{Ctx, Grant, Permission, UserId};
 use sayso_channels::{ChannelId, explain as channels};
 use sayso_db::Queries;
 use sayso_kernel::Fault;
@@ -86,7 +86,7 @@ async fn explain(
 /// What does not hang on a thing.
 fn of_table(ctx: &Ctx, action: Permission) -> Result<(bool, &'static str), Fault> {
     let ruling = ctx.require_actor()?.ruling(action, ctx.now());
-    let rule = Reason::Rights(ruling.because).rule("", "");
+    let rule = ruling.because.as_str();
     match ruling.grant {
         Grant::Yes => Ok((true, rule)),
         Grant::No => Ok((false, rule)),

@@ -5,8 +5,6 @@ use sayso_kernel::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::people::reason;
-
 /// A permission of the caller.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +30,7 @@ impl PermissionView {
             Grant::No => "no",
             Grant::When(_) => "when",
         };
-        let reason = reason(ruling.because);
+        let reason = ruling.because.as_str();
         Self { permission, allowed, reason, expires_at: ruling.expires_at }
     }
 }
