@@ -7,6 +7,7 @@
 //   {"op":"leave","id":"a"}        the transport is lost, and there is no other
 //   {"op":"return","id":"a"}       until now
 //   {"op":"disconnect","id":"a"}   for good
+//   {"op":"state","id":"a","ack":"ack 2"}   what the library holds of it
 // and one on standard output for everything a socket hears:
 //   {"id":"a","event":"message.sent","payload":{…},"at":1767603600000}
 // with connect, connect_error, disconnect and acknowledgements among them.
@@ -49,6 +50,9 @@ function connect({ id, url, login, transports, resume, brief }) {
       transports,
       reconnectionDelay: 100,
       reconnectionDelayMax: 1000,
+      // A WebSocket that is cut between its upgrade and its first packet ends
+      // without an error, and the library waits for this before it tries again.
+      timeout: 8000,
       auth: (answer) => auth((said) => answer({ ...(resume && { resume }), ...said })),
     });
   const socket = tenLines(configured, url, post, login);
@@ -78,6 +82,11 @@ const operations = {
     if (socket.io.reconnection()) return;
     socket.io.reconnection(true);
     socket.connect();
+  },
+  state: ({ id, ack }) => {
+    const { connected, io: manager } = sockets.get(id);
+    const { _readyState, _reconnecting, skipReconnect, engine } = manager;
+    say(id, ack, { connected, _readyState, _reconnecting, skipReconnect, engine: engine.readyState });
   },
   emit: ({ id, event, data, ack }) =>
     sockets.get(id).emit(event, data, (answer) => say(id, ack, answer)),

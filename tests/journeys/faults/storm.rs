@@ -285,6 +285,7 @@ async fn await_last(sockets: &Sockets, subscriber: &Subscriber, log: &[Logged]) 
     .await;
     if sockets.last_position(&subscriber.name) < last.position {
         eprintln!("{} did not hear the last event:", subscriber.name);
+        eprintln!("  it is {}", sockets.state(&subscriber.name).await);
         for heard in sockets.heard(&subscriber.name).iter().filter(|heard| !heard.is_event()) {
             eprintln!("  {} {} {}", heard.at, heard.event, heard.payload);
         }

@@ -235,6 +235,14 @@ impl Sockets {
         self.tell(&json!({ "op": "return", "id": id }));
     }
 
+    /// What the library holds of a connection, for whoever wonders why nothing
+    /// comes.
+    pub async fn state(&self, id: &str) -> Value {
+        let ack = format!("{ACK}{}", self.next_call.fetch_add(1, Ordering::Relaxed));
+        self.tell(&json!({ "op": "state", "id": id, "ack": ack }));
+        self.until_heard(id, &ack).await.payload
+    }
+
     /// Sends an event and waits for its acknowledgement.
     pub async fn emit(&self, id: &str, event: &str, data: &Value) -> Value {
         let call = self.next_call.fetch_add(1, Ordering::Relaxed);
