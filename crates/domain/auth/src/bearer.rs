@@ -267,7 +267,7 @@ async fn enter(auth: &AuthState, token: &str) -> Result<Entered, Fault> {
     } else {
         enter_by_session(auth, token, now).await?
     };
-    auth.activity.note(entered.actor.user_id, now);
+    auth.activity.note(&entered.actor, now);
     Ok(entered)
 }
 

@@ -102,6 +102,17 @@ const END_ALL: Sql = Sql::new(
      UPDATE sessions SET ended_at = $2, end_reason = $3 FROM live WHERE sessions.id = live.id
      RETURNING sessions.id",
 );
+const TOUCH: Sql = Sql::new(
+    "sessions.touch",
+    // Whoever holds one is just using it, or ending it: it is left alone.
+    "WITH used AS (
+         SELECT s.id, t.at FROM unnest($1::uuid[], $2::timestamptz[]) AS t(id, at)
+         JOIN sessions s ON s.id = t.id
+         WHERE s.ended_at IS NULL AND s.last_used_at <= t.at - interval '1 minute'
+         ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
+     )
+     UPDATE sessions SET last_used_at = used.at FROM used WHERE sessions.id = used.id",
+);
 const OWNER: Sql = Sql::new(
     "sessions.owner",
     "SELECT user_id FROM sessions
@@ -147,6 +158,7 @@ pub const ALL: &[&Sql] = &[
     &LOCK,
     &PRESENTED,
     &ROTATE,
+    &TOUCH,
     &END,
     &END_ALL,
     &OWNER,
@@ -292,6 +304,13 @@ pub async fn end(
     reason: &'static str,
 ) -> Result<bool, DbError> {
     Ok(tx.row(&END, &[&session, &now, &reason]).await?.is_some())
+}
+
+/// They were used then.
+pub async fn touch(tx: &mut Tx, used: &[(SessionId, Timestamp)]) -> Result<(), DbError> {
+    let (ids, times): (Vec<SessionId>, Vec<Timestamp>) = used.iter().copied().unzip();
+    tx.rows(&TOUCH, &[&ids, &times]).await?;
+    Ok(())
 }
 
 /// Ends a person's sessions, all or all but one; those that were ended.

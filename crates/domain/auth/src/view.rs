@@ -180,7 +180,7 @@ pub struct SessionView {
     /// When it was opened.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it was last refreshed.
+    /// When it was last used, to the minute.
     #[schema(value_type = String, format = DateTime)]
     pub last_used_at: Timestamp,
     /// When it ends at the latest.

@@ -225,7 +225,7 @@ fn gateway(
         hub: app.hub.clone(),
         log: Log::new(app.db.clone()),
         gate: doors::gate(auth.clone(), refusals.clone()),
-        inbound: doors::inbound(&app.db, limiter),
+        inbound: doors::inbound(&app.db, limiter, &auth.activity),
         refused: doors::refused(refusals.clone()),
         renewals: doors::renewals(auth.clone()),
         standings: doors::standings(auth.clone()),

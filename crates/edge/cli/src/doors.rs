@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use sayso_access::{Ctx, Origin};
 use sayso_auth::error::SCOPE_MISSING;
 use sayso_auth::scope::Scopes;
-use sayso_auth::{AuthState, Refusals};
+use sayso_auth::{Activity, AuthState, Refusals};
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
 use sayso_realtime::{Barred, Gate, Handler, Inbound, Refused, Renewals, Standings, Verified};
@@ -77,9 +77,9 @@ pub(crate) fn standings(auth: AuthState) -> Standings {
 }
 
 /// The events that clients may send. Each is a write, and counts as one
-/// whichever door it comes by.
-pub(crate) fn inbound(db: &Db, limiter: &Limiter) -> Inbound {
-    let to = (db, limiter);
+/// whichever door it comes by, and as a use of its session.
+pub(crate) fn inbound(db: &Db, limiter: &Limiter, activity: &Activity) -> Inbound {
+    let to = (db, limiter, activity);
     let on = HashMap::from([
         ("channel.read", door(to, channels::read)),
         ("message.send", door(to, messages::send)),
@@ -93,13 +93,19 @@ pub(crate) fn inbound(db: &Db, limiter: &Limiter) -> Inbound {
     Inbound { on }
 }
 
-fn door<F>((db, limiter): (&Db, &Limiter), work: fn(Db, Ctx, Value) -> F) -> Handler
+fn door<F>(
+    (db, limiter, activity): (&Db, &Limiter, &Activity),
+    work: fn(Db, Ctx, Value) -> F,
+) -> Handler
 where
     F: Future<Output = Result<Value, Fault>> + Send + 'static,
 {
-    let (db, limiter) = (db.clone(), limiter.clone());
-    Arc::new(move |ctx, data| -> BoxFuture<'static, _> {
+    let (db, limiter, activity) = (db.clone(), limiter.clone(), activity.clone());
+    Arc::new(move |ctx: Ctx, data| -> BoxFuture<'static, _> {
         let (db, limiter) = (db.clone(), limiter.clone());
+        if let Some(actor) = &ctx.actor {
+            activity.note(actor, ctx.now());
+        }
         async move {
             limiter.take(Class::Write, &ctx).await?;
             work(db, ctx, data).await

@@ -339,3 +339,27 @@ async fn who_comes_over_http_is_seen_once_a_minute_and_off_the_request() {
     write().await;
     assert_ne!(last().await["lastActiveAt"], first["lastActiveAt"]);
 }
+
+#[tokio::test]
+async fn a_session_shows_when_it_was_last_used_and_not_only_when_it_was_refreshed() {
+    let house = House::new().await;
+    let (stage, ann) = (&house.stage, &house.ann);
+    stage.log_in("ann@example.com", PASSWORD).await.expect("the password is right");
+    let used = async || {
+        let (db, ctx) = (&stage.auth.app.db, stage.ctx.system());
+        stage.auth.activity.write(db, &ctx, |_| {}).await;
+        let (status, list) = house.get(ann, "/api/auth/sessions").await;
+        assert_eq!(status, 200, "{list}");
+        let sessions = list["items"].as_array().expect("a list has items").iter();
+        let pairs = sessions.map(|one| (one["current"] == true, one["lastUsedAt"].clone()));
+        pairs.collect::<std::collections::HashMap<_, _>>()
+    };
+    let (first, now) = (used().await, stage.ctx.system().now());
+    let five = std::time::Duration::from_secs(300);
+    stage.ctx.advance(five);
+    house.get(ann, "/api/auth/me").await;
+
+    let later = used().await;
+    assert_eq!(later[&false], first[&false], "nobody used that one");
+    assert_eq!(later[&true], json!((now + five).to_string()));
+}
