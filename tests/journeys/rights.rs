@@ -64,7 +64,13 @@ async fn everybody_is_told_whether_they_may_and_by_which_rule() {
     let said = format!("message:{}", said["id"].as_str().unwrap());
     let own = format!("user:{}", ann.user_id());
     let boss = format!("user:{}", ceo.user_id());
+    let reader = &program_of(ann, &["read", "messages.write"]).await;
     let cases = [
+        (reader, "task.update", Some(&task), (false, "scope")),
+        (reader, "task.view", Some(&task), (true, "task.creator")),
+        (reader, "message.send", Some(&channel), (true, "channel.member")),
+        (reader, "user.update", Some(&own), (false, "scope")),
+        (reader, "channel.create", None, (false, "scope")),
         (ann, "channel.create", None, (false, "role")),
         (ceo, "channel.create", None, (true, "role")),
         (ann, "message.send", Some(&channel), (true, "channel.member")),

@@ -25,6 +25,8 @@ pub enum Because {
     Granted,
     /// It was denied to this person.
     Denied,
+    /// The token that they came with is not for it.
+    Withheld,
 }
 
 impl Because {
@@ -35,6 +37,7 @@ impl Because {
             Self::Role => "role",
             Self::Granted => "grant",
             Self::Denied => "denial",
+            Self::Withheld => "scope",
         }
     }
 }
@@ -103,42 +106,42 @@ impl Reason {
 
 /// Everything a person was granted or denied. Mostly empty, always small.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Givens(Vec<Given>);
+pub struct Givens {
+    given: Vec<Given>,
+    withheld: Vec<Permission>,
+}
 
 impl Givens {
     /// What was given, each permission once.
     #[must_use]
     pub fn new(mut given: Vec<Given>) -> Self {
         given.sort_unstable_by_key(|one| one.permission);
-        Self(given)
+        Self { given, withheld: Vec::new() }
     }
 
     /// The same for an operation that may not use these permissions, whatever
     /// its person may.
     #[must_use]
     pub fn without(mut self, withheld: &[Permission]) -> Self {
-        self.0.retain(|one| !withheld.contains(&one.permission));
-        let denied = |permission: &Permission| Given {
-            permission: *permission,
-            is_granted: false,
-            expires_at: None,
-        };
-        self.0.extend(withheld.iter().map(denied));
-        Self::new(self.0)
+        self.withheld.extend_from_slice(withheld);
+        self
     }
 
     /// Whether both say the same from now on: what has expired says nothing.
     #[must_use]
     pub fn agrees_with(&self, other: &Self, now: Timestamp) -> bool {
         let in_force = |one: &&Given| one.expires_at.is_none_or(|end| now < end);
-        self.0.iter().filter(in_force).eq(other.0.iter().filter(in_force))
+        self.given.iter().filter(in_force).eq(other.given.iter().filter(in_force))
     }
 
     /// What holds for a person of this role. A grant that has expired is none,
     /// also where it was read before it did: a socket keeps its actor for long.
     #[must_use]
     pub fn ruling(&self, role: Role, permission: Permission, now: Timestamp) -> Ruling {
-        let given = self.0.iter().find(|one| one.permission == permission);
+        if self.withheld.contains(&permission) {
+            return Ruling { grant: Grant::No, because: Because::Withheld, expires_at: None };
+        }
+        let given = self.given.iter().find(|one| one.permission == permission);
         let in_force = |one: &&Given| one.expires_at.is_none_or(|end| now < end);
         match given.filter(in_force) {
             Some(Given { is_granted: true, expires_at, .. }) => {

@@ -123,10 +123,15 @@ impl Permission {
         }
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(listed, _)| *listed)
+    }
+
     /// Reads the name back.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        TABLE.iter().map(|(listed, _)| *listed).find(|listed| listed.as_str() == name)
+        Self::all().find(|listed| listed.as_str() == name)
     }
 
     /// Whether it can be denied to one person. What they see cannot: queries

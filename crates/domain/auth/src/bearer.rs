@@ -69,7 +69,7 @@ async fn keep_within<F: Future<Output = Response>>(
     if !withheld.is_empty()
         && let Some(identity) = request.extensions_mut().remove::<Identity>()
     {
-        request.extensions_mut().insert(identity.without(withheld));
+        request.extensions_mut().insert(identity.without(&withheld));
     }
     next(request).await
 }
@@ -168,9 +168,9 @@ impl Reach {
     }
 
     /// What of a request that is admitted may not be done.
-    fn withheld(&self, method: &str, route: &str) -> &'static [Permission] {
+    fn withheld(&self, method: &str, route: &str) -> Vec<Permission> {
         match self {
-            Self::All | Self::Door => &[],
+            Self::All | Self::Door => Vec::new(),
             Self::Scopes(scopes) => scopes.withheld(method, route),
         }
     }

@@ -109,11 +109,53 @@ impl Scopes {
 
     /// What of a request that may be made is not this token's to do, whatever
     /// its person may: an edit of somebody names fields of their profile, and
-    /// fields by which they come in or rise.
+    /// fields by which they come in or rise. Who asks what they may do hears it
+    /// of everything that this token is not for.
     #[must_use]
-    pub fn withheld(&self, method: &str, route: &str) -> &'static [Permission] {
+    pub fn withheld(&self, method: &str, route: &str) -> Vec<Permission> {
         let is_edit = route == PERSON && matches!(method, "PUT" | "PATCH");
-        if is_edit && !self.has(Scope::UsersAdmin) { &[Permission::UserManage] } else { &[] }
+        if is_edit && !self.has(Scope::UsersAdmin) {
+            vec![Permission::UserManage]
+        } else if RIGHTS.contains(&route) {
+            let is_withheld = |permission: &Permission| {
+                let (method, route) = door(*permission);
+                !self.allow(method, route)
+            };
+            Permission::all().filter(is_withheld).collect()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+/// Where one asks what one may do.
+const RIGHTS: [&str; 2] = ["/api/auth/permissions", "/api/auth/explain"];
+
+/// A request that a permission is for, and whose scope it therefore needs.
+const fn door(permission: Permission) -> (&'static str, &'static str) {
+    use Permission as P;
+    match permission {
+        P::UserCreate => ("POST", "/api/users"),
+        P::UserList => ("GET", "/api/users"),
+        P::UserUpdate => ("PATCH", PERSON),
+        P::UserDelete => ("DELETE", PERSON),
+        P::UserManage => ("POST", "/api/users/{id}/grants"),
+        P::ChannelCreate | P::ChannelCreateDirect => ("POST", "/api/channels"),
+        P::CategoryManage => ("POST", "/api/categories"),
+        P::ChannelView => ("GET", "/api/channels/{id}"),
+        P::ChannelEnter => ("POST", "/api/channels/{id}/join"),
+        P::ChannelUpdate => ("PATCH", "/api/channels/{id}"),
+        P::ChannelManageMembers => ("POST", "/api/channels/{id}/members"),
+        P::MessageSend => ("POST", "/api/channels/{id}/messages"),
+        P::MessageEdit => ("PATCH", "/api/messages/{id}"),
+        P::MessageDelete => ("DELETE", "/api/messages/{id}"),
+        P::TaskCreate => ("POST", "/api/tasks"),
+        P::TaskView => ("GET", "/api/tasks/{id}"),
+        P::TaskUpdate => ("PATCH", "/api/tasks/{id}"),
+        P::TaskAssign => ("POST", "/api/tasks/{id}/assign"),
+        P::TaskComment => ("POST", "/api/tasks/{id}/comments"),
+        P::TaskDelete => ("DELETE", "/api/tasks/{id}"),
+        P::AuditRead => ("GET", "/api/audit"),
     }
 }
 
@@ -213,6 +255,19 @@ mod tests {
             assert!(Scopes::new([Scope::UsersAdmin]).withheld(method, PERSON).is_empty());
         }
         assert!(profiles.withheld("GET", "/api/users/{id}/grants").is_empty());
+    }
+
+    #[test]
+    fn whoever_asks_what_they_may_hears_what_the_token_is_not_for() {
+        let told = |scopes: &[Scope]| {
+            Scopes::new(scopes.iter().copied()).withheld("GET", "/api/auth/explain")
+        };
+        let (reads, tasks) = (told(&[Scope::Read]), told(&[Scope::Read, Scope::TasksWrite]));
+
+        assert!(reads.contains(&Permission::TaskUpdate) && !reads.contains(&Permission::TaskView));
+        assert!(!tasks.contains(&Permission::TaskUpdate));
+        assert!(tasks.contains(&Permission::MessageSend) && tasks.contains(&Permission::AuditRead));
+        assert!(told(&Scope::ALL).is_empty());
     }
 
     #[test]

@@ -35,19 +35,19 @@ pub async fn explain(
 }
 
 fn rule(ctx: &Ctx, target: &User, action: Action) -> (bool, &'static str) {
-    let is_own = ctx.user_id() == Some(target.id);
     let (decision, permission) = match action {
-        Action::Update if is_own => return (true, "user.own"),
         Action::Update => (policy::update(ctx, target), Permission::UserUpdate),
         Action::Remove => (policy::remove(ctx, target), Permission::UserDelete),
         Action::Manage => (policy::set(ctx, target, Field::Role), Permission::UserManage),
     };
+    let is_own = ctx.user_id() == Some(target.id);
     let allowed = decision == Decision::Allow;
     let stands_above = ctx.role().is_some_and(|own| target.role > own);
     let because = ctx.actor.as_ref().map(|actor| actor.ruling(permission, ctx.now()).because);
-    let rule = match because {
-        Some(Because::Granted) if !allowed && stands_above => "user.stands_above",
-        because => because.unwrap_or(Because::Role).as_str(),
-    };
-    (allowed, rule)
+    match (because, action) {
+        (Some(Because::Withheld), _) => (false, Because::Withheld.as_str()),
+        (_, Action::Update) if is_own => (true, "user.own"),
+        (Some(Because::Granted), _) if !allowed && stands_above => (false, "user.stands_above"),
+        (because, _) => (allowed, because.unwrap_or(Because::Role).as_str()),
+    }
 }

@@ -52,8 +52,9 @@ pub(crate) struct Explanation {
     resource: Option<String>,
     /// Whether the caller may.
     allowed: bool,
-    /// The rule: `role`, `grant`, `denial`, or one of the thing, such as
-    /// `task.assignee` or `channel.not_a_member`.
+    /// The rule: `role`, `grant`, `denial`, `scope` (the API token is not for
+    /// it), or one of the thing, such as `task.assignee` or
+    /// `channel.not_a_member`.
     rule: String,
 }
 

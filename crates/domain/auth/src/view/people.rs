@@ -14,7 +14,7 @@ pub struct PermissionView {
     pub permission: Permission,
     /// `yes`, `no`, or `when`: when the thing it is done to allows it.
     pub allowed: &'static str,
-    /// `role`, `grant` or `denial`.
+    /// `role`, `grant`, `denial`, or `scope`: the API token is not for it.
     pub reason: &'static str,
     /// Until when the grant or the denial is in force; null for good.
     #[schema(required, value_type = Option<String>, format = DateTime)]
