@@ -2,6 +2,7 @@
 
 mod budget;
 mod live;
+mod soon;
 mod targets;
 
 use std::fmt::Write as _;
@@ -70,6 +71,7 @@ pub fn write(args: &Args, results: &Results) -> Result<()> {
     targets::write(&mut page, results);
     budget::write(&mut page, results);
     live::write(&mut page, results);
+    soon::write(&mut page, results);
     growth(&mut page, args, results);
     foot(&mut page, results);
     fs::create_dir_all(args.out.join(PLOTS))?;

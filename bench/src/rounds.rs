@@ -12,7 +12,9 @@ use crate::live::{self, Delivered};
 use crate::load::{self, Measured, Window};
 use crate::machine::{self, Machine};
 use crate::overload::{self, Overloaded};
+use crate::presence::{self, Changed};
 use crate::server::{Running, Stock};
+use crate::soon::{self, Soon};
 use crate::storm::{self, Stormed};
 use crate::usage::Cpu;
 use crate::work::{self, Work};
@@ -59,6 +61,10 @@ pub struct Results {
     pub floors: Floors,
     /// Sockets that hear messages.
     pub live: Vec<Pair<Delivered>>,
+    /// How soon Sayso's events are heard, without and with others who write.
+    pub soon: Option<[Soon; 2]>,
+    /// What those cost Sayso who come and go.
+    pub presence: Option<Changed>,
     /// Sockets that come back.
     pub storm: Option<Pair<Stormed>>,
     /// More than can be done.
@@ -87,6 +93,8 @@ pub async fn all(args: &Args) -> Result<Results> {
         compared: compare(args, &stock, &sayso, &peer).await?,
         floors: Floors::default(),
         live: Vec::new(),
+        soon: None,
+        presence: None,
         storm: None,
         overload: None,
         growth: Vec::new(),
@@ -133,6 +141,18 @@ async fn beside(
         match both(live::measure(sayso, *count), live::measure(peer, *count)).await {
             Ok(live) => results.live.push(live),
             Err(error) => tell("deliveries", error),
+        }
+    }
+    if args.wants("soon") {
+        match soon::measure(sayso).await {
+            Ok(soon) => results.soon = Some(soon),
+            Err(error) => tell("how soon events are heard", error),
+        }
+    }
+    if args.wants("presence") {
+        match presence::measure(sayso).await {
+            Ok(changed) => results.presence = Some(changed),
+            Err(error) => tell("who comes and goes", error),
         }
     }
     if args.wants("storm") {
