@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sayso_testkit::{Client, ProcessSetup, TestDatabase, until};
+use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
 use crate::company::Company;
@@ -52,8 +52,21 @@ async fn another_key_signs_and_nobody_notices_until_the_old_ones_are_revoked() {
     .await;
     let bob = Client::login(&server.url(), "bob@example.com", PASSWORD).await;
     assert_eq!(status(&bob).await.0, 200);
+    let sockets = Sockets::start();
+    let connect = Connect { id: "bob", person: &bob, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
 
     server.run(&["keys", "rotate", "--revoke-old"], "").await;
+    // Whoever holds a socket may have forged what they came in by.
+    let closed = sockets.until_heard("bob", "session.closed").await.payload;
+    assert_eq!(
+        (&closed["code"], &closed["reconnect"]),
+        (&json!("auth.token_invalid"), &json!(true))
+    );
+    until("bob to be back by a new token", HEARD_WITHIN, async || {
+        (sockets.count("bob", "ready") == 2).then_some(())
+    })
+    .await;
     let refused = until("the old keys to be forgotten", HEARD_WITHIN, async || {
         let answer = status(ann).await;
         (answer.0 != 200).then_some(answer)

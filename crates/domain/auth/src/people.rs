@@ -68,6 +68,7 @@ pub async fn erase_in(tx: &mut Tx, ctx: &Ctx, id: UserId) -> Result<bool, Fault>
 /// does whoever makes a token. Whoever comes back later brings no key from
 /// before.
 async fn shut_out(tx: &mut Tx, ctx: &Ctx, id: UserId, reason: &'static str) -> Result<(), Fault> {
+    repo::reset::forget(tx, id).await?;
     let mut ended = repo::end_all(tx, id, None, ctx.now(), reason).await?;
     ended.extend(repo::api_token::revoke_all(tx, id, ctx.now()).await?);
     if !ended.is_empty() {

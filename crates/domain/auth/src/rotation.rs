@@ -3,8 +3,8 @@
 //! A new key is published a moment before it signs, so that no node meets a
 //! token whose key it has not read; the ones before it are believed until the
 //! last token they signed has expired. Nodes read the keys when the log says
-//! that there are others, once a minute, and when a token names one that is not
-//! known.
+//! that there are others, once a minute (once a second while the log may have
+//! more than they know), and when a token names one that is not known.
 
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ pub async fn read_again(auth: &AuthState) -> Result<(), Fault> {
     let app = &auth.app;
     let ctx = Ctx::anonymous(Via::System, app.clock.clone(), app.random.clone());
     let names = in_use(key::list(&mut app.db.read()).await?, &ctx);
-    if auth.keys.replace(names) {
+    if auth.keys.replace(names, ctx.now()) {
         auth.memory.forget_all();
     }
     Ok(())
@@ -122,12 +122,18 @@ pub(crate) fn may_ask(keys: &Keys) -> bool {
 
 /// Keeps the keys of this node up to date until told to stop.
 pub async fn run(auth: AuthState, stop: CancellationToken) {
+    let mut read_at = Instant::now();
     loop {
-        tokio::select! {
+        let is_told = tokio::select! {
             () = stop.cancelled() => return,
-            () = auth.keys.changed.notified() => {}
-            () = tokio::time::sleep(READ_EVERY) => {}
+            () = auth.keys.changed.notified() => true,
+            () = tokio::time::sleep(ASK_EVERY) => false,
+        };
+        // While the log is silent, nobody says that there are others.
+        if !is_told && auth.app.hub.is_fresh() && read_at.elapsed() < READ_EVERY {
+            continue;
         }
+        read_at = Instant::now();
         if let Err(fault) = read_again(&auth).await {
             tracing::warn!(%fault, "the signing keys cannot be read at the moment");
         }

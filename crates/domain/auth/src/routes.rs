@@ -274,7 +274,7 @@ pub async fn accept_invitation(
     security(())
 )]
 pub async fn get_keys(State(auth): State<AuthState>) -> Reply {
-    let cached = HeaderValue::from_static("public, max-age=300");
+    let cached = HeaderValue::from_static("public, max-age=3");
     Reply::ok(&KeySetView::of(&auth.keys.published(auth.app.clock.now())))
         .with_header(CACHE_CONTROL, cached)
 }

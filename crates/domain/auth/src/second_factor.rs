@@ -184,40 +184,21 @@ async fn spend_in(
     Ok(true)
 }
 
-/// What a person proves who they are with when they take the factor away.
-#[derive(Clone, Debug)]
-pub enum Proof {
-    /// The password.
-    Password(Secret<String>),
-    /// A code, or a recovery code.
-    Code(String),
-}
-
-/// Takes the caller's second factor away. 404 when there is none.
+/// Takes the caller's second factor away, if the password is right. A code alone
+/// does not: tried with a stolen session it could be guessed, and wrong ones
+/// would hold up the person's own logins. 404 when there is none.
 ///
 /// Audit: `second_factor.disabled`.
-pub async fn remove(auth: &AuthState, ctx: &Ctx, proof: Proof) -> Result<(), Fault> {
-    let user = ctx.require_actor()?.user_id;
-    let code = match proof {
-        Proof::Password(password) => {
-            login::prove_again(auth, ctx, password).await?;
-            None
-        }
-        Proof::Code(code) => Some(code),
-    };
-    let vault = auth.vault.clone();
+///
+/// # Errors
+/// 422 for a wrong password.
+pub async fn remove(auth: &AuthState, ctx: &Ctx, password: Secret<String>) -> Result<(), Fault> {
+    let proven = login::prove_again(auth, ctx, password).await?;
     let work = async move |tx: &mut Tx, ctx: &Ctx| {
-        if let Some(code) = &code {
-            let asked = ask_in(tx, ctx, (&vault, user, Some(code))).await?;
-            if let Outcome::Refused(fault) = asked {
-                // Whoever asks is logged in: what is wrong is the body.
-                let is_wrong = fault.is(&CODE_INVALID);
-                return Ok(Outcome::Refused(if is_wrong { code_wrong() } else { fault }));
-            }
-        }
-        remove_in(tx, user).await.map(Outcome::Done)
+        login::hold_proven_in(tx, ctx, &proven).await?;
+        remove_in(tx, proven.user_id).await
     };
-    auth.app.db.transaction(ctx, work).await?.into_result()
+    auth.app.db.transaction(ctx, work).await
 }
 
 /// Takes somebody's second factor away, who lost the device and the recovery

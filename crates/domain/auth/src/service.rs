@@ -254,6 +254,8 @@ pub async fn change_password_in(
     let user = changed.ok_or_else(password_wrong)?;
     let but = Some(actor.session_id);
     let ended = repo::end_all(tx, user.id, but, ctx.now(), "password_changed").await?;
+    // A code that was handed out before does not open what was just closed.
+    repo::reset::forget(tx, user.id).await?;
     tx.emit(events::password_changed(user.id, &ended));
     Ok(())
 }

@@ -101,6 +101,8 @@ pub struct Keys {
     pub(crate) asked: Mutex<Option<Instant>>,
     /// Told when there may be others.
     pub(crate) changed: Notify,
+    /// Told when one is no longer believed, before its time.
+    revoked: Notify,
 }
 
 /// A key with what it is used for.
@@ -148,18 +150,31 @@ impl Keys {
             validation: validation(),
             asked: Mutex::new(None),
             changed: Notify::new(),
+            revoked: Notify::new(),
         })
     }
 
     /// Takes these keys from now on; whether they are others than before.
     /// Without any, those that are known stay.
-    pub(crate) fn replace(&self, names: Vec<NamedKey>) -> bool {
+    pub(crate) fn replace(&self, names: Vec<NamedKey>, now: Timestamp) -> bool {
         let known = self.held.load();
         if names.is_empty() || known.iter().map(|held| &held.name).eq(&names) {
             return false;
         }
+        let is_gone = |was: &NamedKey| names.iter().all(|name| name.kid != was.kid);
+        let is_revoked = |held: &Held| held.name.verifies(now) && is_gone(&held.name);
+        let is_one_revoked = known.iter().any(is_revoked);
         self.held.store(Arc::new(held(&self.root, names)));
+        if is_one_revoked {
+            self.revoked.notify_one();
+        }
         true
+    }
+
+    /// Waits until a key is no longer believed that could have been for longer:
+    /// whoever came in by a token of it may be anybody.
+    pub async fn revoked(&self) {
+        self.revoked.notified().await;
     }
 
     /// How long tokens and sessions live.

@@ -126,6 +126,8 @@ async fn start_on(
     let gateway = gateway(&app, settings, &auth, (volatile, &limiter, &refusals));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
     background.spawn(async move { sockets.run(stop).await });
+    let revoked = doors::disbelieve(auth.clone(), gateway.clone(), stop_background.clone());
+    background.spawn(revoked);
     let AppParts { db, hub, clock, random, .. } = &*app;
     let worker = Worker::new(db, hub.clone(), clock.clone(), random.clone());
     background.spawn(worker.run(stop_background.clone()));

@@ -10,15 +10,18 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sayso_access::{Ctx, Origin};
-use sayso_auth::error::SCOPE_MISSING;
+use sayso_auth::error::{SCOPE_MISSING, TOKEN_INVALID};
 use sayso_auth::scope::Scopes;
 use sayso_auth::{Activity, AuthState, Refusals};
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
-use sayso_realtime::{Barred, Gate, Handler, Inbound, Refused, Renewals, Standings, Verified};
+use sayso_realtime::{
+    Barred, Gate, Gateway, Handler, Inbound, Refused, Renewals, Standings, Verified,
+};
 use sayso_web::{Class, Limiter};
 use serde::Serialize;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 /// Who is let in: whoever has a token that HTTP would take.
 pub(crate) fn gate(auth: AuthState, refusals: Refusals) -> Gate {
@@ -66,6 +69,17 @@ pub(crate) fn renewals(auth: AuthState) -> Renewals {
         }
         .boxed()
     })
+}
+
+/// Sends the sockets of this node away to show anew who they are, whenever a
+/// signing key is revoked: they live longer than the token they came by.
+pub(crate) async fn disbelieve(auth: AuthState, gateway: Gateway, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = auth.keys.revoked() => gateway.disbelieve(TOKEN_INVALID.name),
+        }
+    }
 }
 
 /// Who acts in sessions that have sockets.

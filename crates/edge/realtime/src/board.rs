@@ -41,7 +41,7 @@ pub(crate) struct Index {
     /// verified before that and enters after it finds it here.
     renewed: VecDeque<(Instant, UserId, i64, String)>,
     /// Whose rights changed lately by a word that came ahead of the log.
-    foretold: VecDeque<(Instant, UserId, String)>,
+    foretold: VecDeque<(Instant, Option<UserId>, String)>,
 }
 
 /// What happened to somebody while they were let in.
@@ -75,7 +75,8 @@ impl Board {
         let mut renewed = index.renewed.iter();
         let renewed = renewed.find(|(_, who, at, _)| *who == user && *at > since.position);
         let mut foretold = index.foretold.iter();
-        let foretold = foretold.find(|(at, who, _)| *who == user && *at >= since.at);
+        let foretold =
+            foretold.find(|(at, who, _)| who.is_none_or(|who| who == user) && *at >= since.at);
         let code = renewed.map(|(.., code)| code).or(foretold.map(|(.., code)| code));
         code.map(|code| Shut::Back(code.clone()))
     }
@@ -92,7 +93,7 @@ impl Board {
                     index.ended.push_back((now, *session, code.clone()));
                 }
                 Effect::Reconnect { user, code } => {
-                    index.foretold.push_back((now, *user, code.clone()));
+                    index.foretold.push_back((now, Some(*user), code.clone()));
                 }
                 _ => {}
             }
@@ -100,11 +101,21 @@ impl Board {
         now
     }
 
+    /// Nobody is believed any longer who was verified before: all the sockets
+    /// that there are. One that is just being let in meets what is remembered.
+    pub(crate) fn disbelieve(&self, code: &str) -> Vec<Arc<Session>> {
+        let mut index = self.0.lock();
+        let now = Instant::now();
+        index.forget(now);
+        index.foretold.push_back((now, None, code.to_owned()));
+        index.sessions.values().cloned().collect()
+    }
+
     /// Whether a word ahead of the log spoke of this person before the socket
     /// was let in.
     pub(crate) fn was_foretold(&self, session: &Session) -> bool {
         let (user, since) = (session.actor.user_id, session.since);
-        self.0.lock().foretold.iter().any(|(at, who, _)| *who == user && *at < since.at)
+        self.0.lock().foretold.iter().any(|(at, who, _)| *who == Some(user) && *at < since.at)
     }
 
     /// Removes a socket that followed these streams.

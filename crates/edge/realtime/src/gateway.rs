@@ -130,6 +130,14 @@ impl Gateway {
         watch::finish(&self.node).await;
     }
 
+    /// Sends everybody away to show anew who they are: what they came in by may
+    /// have been forged.
+    pub fn disbelieve(&self, code: &str) {
+        for session in self.node.board.disbelieve(code) {
+            session.close(&Closing::come_back(code, self.node.retry_after_ms()));
+        }
+    }
+
     /// Lets no new socket in, and asks all to come back, each at a moment of
     /// its own within `spread`, of which few sockets take little: not all of
     /// them are to knock at the next node at once. Returns when all are gone,

@@ -71,6 +71,9 @@ fn stream_of(data: Value) -> Result<String, Fault> {
 /// that it exists.
 fn type_on(session: &Arc<Session>, stream: &str) -> Result<Value, Fault> {
     let (node, me) = (&session.node, session.actor.user_id);
+    if !node.hub.is_fresh() {
+        return Err(Fault::unavailable("who has left the channel may not be known yet"));
+    }
     if !session.follows(stream) {
         return Err(Fault::new(&NOT_FOUND));
     }

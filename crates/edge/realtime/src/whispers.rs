@@ -21,7 +21,8 @@ use crate::limits::WHISPERS_MAX;
 use crate::node::Node;
 use crate::outbox::Packet;
 use crate::protocol::{
-    CONNECTED, DISCONNECTED, Listed, PRESENCE, PRESENCE_MANY, Person, TYPING_ENDED, Typist, encode,
+    CONNECTED, DISCONNECTED, Listed, PRESENCE, PRESENCE_MANY, Person, TYPING, TYPING_ENDED, Typist,
+    encode,
 };
 use crate::session::Session;
 
@@ -159,8 +160,12 @@ pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<sayso_events::Lo
 /// for all who follow the same: a crowd that comes into a large channel costs
 /// as much as there are people in it, and not as there are pairs of them.
 async fn hand_out(node: &Node, lot: &[Whisper]) {
+    // While it may not be known here who has left a channel, nobody is told who
+    // types there. Presence is: what somebody is, does not hang on a channel.
+    let is_fresh = node.hub.is_fresh();
+    let is_told = |whisper: &Whisper| is_fresh || ![TYPING, TYPING_ENDED].contains(&&*whisper.kind);
     let mut on = HashMap::<&str, Vec<usize>>::new();
-    for (n, whisper) in lot.iter().enumerate() {
+    for (n, whisper) in lot.iter().enumerate().filter(|(_, whisper)| is_told(whisper)) {
         for stream in &whisper.streams {
             on.entry(stream).or_default().push(n);
         }

@@ -201,11 +201,11 @@ pub async fn limit<F: Future<Output = Response>>(
     let is_login = class == Class::Login && route.as_str() == tries::ROUTE;
     let quota = inner.quotas.of(class);
     let standing = inner.take(class, Caller::of(&request)).await;
-    let mut response = if standing.is_over {
+    let mut response = if is_login {
+        Box::pin(inner.tries.watch(request, &standing, next)).await
+    } else if standing.is_over {
         metrics::counter!("sayso_limits_refused_total", "class" => class.as_str()).increment(1);
         Problem(too_many(&standing)).into_response()
-    } else if is_login {
-        Box::pin(inner.tries.watch(request, next)).await
     } else {
         next(request).await
     };

@@ -9,9 +9,9 @@
 //! 2. Wrong passwords are also counted by address alone, with a larger quota:
 //!    whoever tries one password on many e-mails is stopped there.
 //! 3. A device (address and user agent) from which the e-mail has come in
-//!    before is never shut out by 1 and 2, so that neither a neighbour behind
-//!    the same address nor a script that forgot the new password locks the
-//!    owner out. Its tries wait for their turn, one every two seconds: the
+//!    before is never shut out by 1 and 2, nor by the quota of logins that its
+//!    address has, so that neither a neighbour behind the same address nor a
+//!    script that forgot the new password locks the owner out. Its tries wait for their turn, one every two seconds: the
 //!    right password comes in, a wrong one is answered 429.
 //! 4. For one e-mail from everywhere nothing is refused, whatever a crowd of
 //!    addresses does: past a third quota a try from an unknown device takes
@@ -43,13 +43,17 @@ use uuid::Uuid;
 
 use super::gcra::{Quota, Standing};
 use super::kept::Kept;
-use super::{Caller, Quotas, digest, tell, too_many};
+use super::{Caller, Class, Quotas, digest, tell, too_many};
 use crate::codes::{TOO_LARGE, TOO_MANY, UNPARSABLE};
 use crate::json;
-use crate::problem::Problem;
+use crate::problem::{Problem, fault_of};
 
 /// Where passwords are tried.
 pub(super) const ROUTE: &str = "/api/auth/login";
+/// What is answered to a right password without the code that it takes.
+const CODE_REQUIRED: &str = "auth.code_required";
+/// What the quota of an address' logins is called.
+const LOGINS: &str = Class::Login.as_str();
 /// What the quota of tries is called.
 const POLICY: &str = "password";
 /// Bytes of a login at the most.
@@ -114,10 +118,11 @@ impl Tries {
     }
 
     /// Lets a login through if it may be tried now, and remembers what became
-    /// of it.
+    /// of it. How its address stands with its logins, `logins` says.
     pub(super) async fn watch<F: Future<Output = Response>>(
         &self,
         request: Request,
+        logins: &Standing,
         next: impl FnOnce(Request) -> F,
     ) -> Response {
         let (parts, body) = request.into_parts();
@@ -126,6 +131,10 @@ impl Tries {
             Err(fault) => return Problem(fault).into_response(),
         };
         let attempt = Try::of(&parts, &bytes);
+        if logins.is_over && !self.known.is_kept(&attempt.device) {
+            metrics::counter!("sayso_limits_refused_total", "class" => LOGINS).increment(1);
+            return Problem(too_many(logins)).into_response();
+        }
         let place = usize::try_from(self.porter.hash_one(attempt.pair) >> 32).unwrap_or(0);
         let door = &self.doors[place % DOORS];
         let Ok(Ok(_place)) = timeout(WAIT_MAX, door.acquire()).await else {
@@ -133,8 +142,8 @@ impl Tries {
             return refused(&soon, self.pair);
         };
         let before = self.standing(&attempt);
-        if before.is_over && !self.await_turn(&attempt).await {
-            return refused(&before, self.pair);
+        if (before.is_over || logins.is_over) && !self.await_turn(&attempt).await {
+            return refused(if before.is_over { &before } else { logins }, self.pair);
         }
         if self.is_slowed(&attempt) {
             sleep(SLOWED_BY).await;
@@ -184,7 +193,7 @@ impl Tries {
             self.known.keep(&attempt.device, KNOWN);
             return response;
         }
-        if response.status() != StatusCode::UNAUTHORIZED {
+        if response.status() != StatusCode::UNAUTHORIZED || is_asked_for_code(&response) {
             return response;
         }
         self.wrong.charge(&Counted::Email(attempt.email), self.email);
@@ -196,6 +205,12 @@ impl Tries {
         tell(response.headers_mut(), POLICY, self.pair, &after);
         response
     }
+}
+
+/// Whether the password was right, and the code of the second factor is asked
+/// for: nothing was guessed.
+fn is_asked_for_code(response: &Response) -> bool {
+    fault_of(response).is_some_and(|fault| fault.code().name == CODE_REQUIRED)
 }
 
 impl Try {

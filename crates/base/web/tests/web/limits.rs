@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Method, Request, StatusCode};
 use sayso_access::TOKEN_MISSING;
+use sayso_kernel::{Code, Kind};
 use sayso_web::limits::limit;
 use sayso_web::{Connection, Limiter, Problem, Quota, Quotas, Reply};
 use serde_json::{Value, json};
@@ -37,8 +38,15 @@ fn quotas() -> Quotas {
     }
 }
 
+/// What a right password is answered that lacks the code it takes.
+const CODE_REQUIRED: Code =
+    Code::new("auth.code_required", Kind::Unauthenticated, "This takes a code as well");
+
 async fn log_in(body: String) -> Result<Reply, Problem> {
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    if body["password"] == "half" {
+        return Err(Problem::new(&CODE_REQUIRED));
+    }
     let is_right = body["password"] == "right";
     if is_right { Ok(Reply::secret(&json!({}))) } else { Err(Problem::new(&TOKEN_MISSING)) }
 }
@@ -185,6 +193,38 @@ async fn a_stranger_behind_the_same_address_does_not_lock_out_a_device_that_is_k
     assert_eq!(tries(&app, "192.0.2.1", "ceo@example.com", "right").await.status, StatusCode::OK);
     let wrong = tries(&app, "192.0.2.1", "ceo@example.com", "wrong").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "the right one has forgotten the others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_who_uses_up_the_logins_of_an_address_does_not_lock_out_a_known_device() {
+    let app = app(Limiter::new(Quotas { login: Quota { amount: 5, window: WINDOW }, ..quotas() }));
+    let agent = |agent: &'static str, password: &'static str| {
+        let body = json!({ "email": "ceo@example.com", "password": password }).to_string();
+        let request = Request::post("/api/auth/login").header("user-agent", agent);
+        send_to(&app, at("192.0.2.1", request.body(body.into()).expect("a request")))
+    };
+    assert_eq!(agent("the CEO's", "right").await.status, StatusCode::OK);
+    for n in 0..20 {
+        tries(&app, "192.0.2.1", &format!("nobody{n}@example.com"), "wrong").await;
+    }
+
+    let over = agent("a stranger's", "right").await;
+    assert_eq!(over.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(over.header("ratelimit-policy").starts_with("\"login\""));
+    assert_eq!(agent("the CEO's", "right").await.status, StatusCode::OK);
+    assert_eq!(agent("the CEO's", "wrong").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_password_that_lacks_its_code_is_no_guess() {
+    let app = app(Limiter::new(quotas()));
+    for _ in 0..50 {
+        let asked = tries(&app, "192.0.2.1", "ceo@example.com", "half").await;
+        assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    }
+
+    assert_eq!(tries(&app, "192.0.2.1", "ceo@example.com", "wrong").await.status, 401);
+    assert_eq!(tries(&app, "192.0.2.1", "bob@example.com", "right").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

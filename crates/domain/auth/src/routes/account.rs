@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 
 use crate::view::SessionView;
 use crate::view::account::{
-    ChangeEmailBody, CodeBody, FinishResetBody, RecoveryCodesView, RemoveTotpBody, ResetCodeView,
-    StartTotpBody, TotpView,
+    ChangeEmailBody, CodeBody, FinishResetBody, ProofBody, RecoveryCodesView, ResetCodeView,
+    TotpView,
 };
 use crate::{AuthState, reset, second_factor, service};
 
@@ -33,14 +33,14 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
     path = "/api/auth/totp",
     operation_id = "start_totp",
     tag = "Auth",
-    request_body = StartTotpBody,
+    request_body = ProofBody,
     responses((status = 200, description = "What the app is set up with", body = TotpView))
 )]
 pub async fn start_totp(
     State(auth): State<AuthState>,
     Caller(ctx): Caller,
     _: NoKey,
-    Body(body): Body<StartTotpBody>,
+    Body(body): Body<ProofBody>,
 ) -> Result<Reply, Problem> {
     let started = second_factor::start(&auth, &ctx, body.password).await?;
     Ok(Reply::secret(&TotpView::of(&started)))
@@ -65,21 +65,21 @@ pub async fn confirm_totp(
     Ok(Reply::secret(&RecoveryCodesView { recovery_codes }))
 }
 
-/// Takes the caller's second factor away.
+/// Takes the caller's second factor away. Takes the present password.
 #[utoipa::path(
     delete,
     path = "/api/auth/totp",
     operation_id = "delete_totp",
     tag = "Auth",
-    request_body = RemoveTotpBody,
+    request_body = ProofBody,
     responses((status = 204, description = "It is gone"))
 )]
 pub async fn remove_totp(
     State(auth): State<AuthState>,
     Caller(ctx): Caller,
-    Body(body): Body<RemoveTotpBody>,
+    Body(body): Body<ProofBody>,
 ) -> Result<Reply, Problem> {
-    second_factor::remove(&auth, &ctx, body.into_proof()?).await?;
+    second_factor::remove(&auth, &ctx, body.password).await?;
     Ok(Reply::no_content())
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::reset::ResetCode;
-use crate::second_factor::{Proof, Started};
+use crate::second_factor::Started;
 
 /// What an authenticator app is set up with.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -29,11 +29,11 @@ impl TotpView {
     }
 }
 
-/// What a second factor is begun with.
+/// What a second factor is begun with, and taken away.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = StartTotp)]
-pub struct StartTotpBody {
+#[schema(as = Proof)]
+pub struct ProofBody {
     /// The present password.
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 256)]
     pub password: Secret<String>,
@@ -56,33 +56,6 @@ pub struct CodeBody {
 pub struct RecoveryCodesView {
     /// Each is good once, in place of a code of the app.
     pub recovery_codes: Vec<String>,
-}
-
-/// One of the two.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = RemoveTotp)]
-pub struct RemoveTotpBody {
-    /// The password.
-    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 256)]
-    pub password: Option<Secret<String>>,
-    /// A code of the app, or a recovery code.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
-    pub code: Option<Secret<String>>,
-}
-
-impl RemoveTotpBody {
-    /// What is proven; 422 for both or neither.
-    pub fn into_proof(self) -> Result<Proof, Fault> {
-        match (self.password, self.code) {
-            (Some(password), None) => Ok(Proof::Password(password)),
-            (None, Some(code)) => Ok(Proof::Code(code.expose().clone())),
-            _ => {
-                let detail = "send either the password or a code";
-                Err(Fault::at_pointer("#/password", "field.either", detail))
-            }
-        }
-    }
 }
 
 /// A code to hand over.

@@ -44,6 +44,49 @@ async fn with_an_access_token_alone_nobody_makes_what_outlives_it() {
 }
 
 #[tokio::test]
+async fn codes_tried_with_a_stolen_session_neither_take_the_factor_nor_hold_up_its_person() {
+    let house = House::new().await;
+    let ann = &house.ann;
+    crate::accounts::enable(&house.stage, &ann.token).await;
+    let remove = ("DELETE", FACTOR.1);
+    for n in 0..10 {
+        let code = json!({ "code": format!("{n:06}") });
+        assert_eq!(house.ask(ann, remove, code).await.0, 422);
+        let guess = json!({ "password": "wrong horse battery" });
+        assert_eq!(house.ask(ann, remove, guess).await.0, 422);
+    }
+
+    let login = json!({ "email": "ann@example.com", "password": PASSWORD });
+    let (status, asked) = house.ask(ann, ("POST", "/api/auth/login"), login).await;
+    assert_eq!((status, &asked["code"]), (401, &json!("auth.code_required")));
+    assert_eq!(house.ask(ann, remove, json!({ "password": PASSWORD })).await.0, 204);
+}
+
+#[tokio::test]
+async fn a_reset_that_was_started_ends_with_the_password_it_was_for_and_with_a_deactivation() {
+    let house = House::new().await;
+    let (ceo, ann) = (&house.ceo, &house.ann);
+    let start = format!("/api/users/{}/password-reset", ann.id);
+    let spend = async |reset: &Value| {
+        let body = json!({ "code": reset["code"], "password": "a third horse battery" });
+        house.ask(ceo, ("POST", "/api/auth/password/reset"), body).await.0
+    };
+
+    let (status, reset) = house.post(ceo, &start).await;
+    assert_eq!(status, 200, "{reset}");
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "another horse battery" });
+    assert_eq!(house.ask(ann, ("POST", "/api/auth/password"), change).await.0, 204);
+    assert_eq!(spend(&reset).await, 422);
+
+    let (_, reset) = house.post(ceo, &start).await;
+    house.post(ceo, &format!("/api/users/{}/deactivate", ann.id)).await;
+    house.post(ceo, &format!("/api/users/{}/reactivate", ann.id)).await;
+    assert_eq!(spend(&reset).await, 422);
+    let (_, reset) = house.post(ceo, &start).await;
+    assert_eq!(spend(&reset).await, 204, "one that is started later opens");
+}
+
+#[tokio::test]
 async fn a_token_for_a_program_takes_the_password_of_whoever_makes_it() {
     let house = House::new().await;
     let account = json!({ "name": "Importer", "role": "staff" });
