@@ -23,7 +23,7 @@ async fn refused(ceo: &Client) -> Vec<(Value, String, i64, i64)> {
     let mut counts = BTreeMap::<_, i64>::new();
     for entry in of_sockets {
         let details = &entry["details"];
-        assert!(details["address"].is_string(), "{entry}");
+        assert!(entry["address"].is_string(), "{entry}");
         let number = |name: &str| details[name].as_i64().unwrap();
         let who = entry["actorId"].as_str().unwrap_or_default().to_owned();
         let route = details["route"].as_str().unwrap().to_owned();

@@ -54,6 +54,8 @@ async fn noted(ceo: &Client) -> HashSet<Noted> {
         let details = &entry["details"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let who = entry["actorId"].as_str().map(str::to_owned);
+        assert!(entry["address"].is_string() && entry["requestId"].is_string(), "{entry}");
+        assert_eq!(entry["sessionId"].is_string(), who.is_some(), "{entry}");
         let status = details["status"].as_u64().unwrap_or_default();
         (who, text(&details["method"]), text(&details["route"]), status)
     };

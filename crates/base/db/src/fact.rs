@@ -1,7 +1,9 @@
 //! What a write leaves behind: one fact, which carries an event, an audit
 //! entry, or both.
 
-use sayso_access::{SessionId, UserId};
+use std::sync::Arc;
+
+use sayso_access::{Origin, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -106,7 +108,19 @@ pub struct Fact {
     pub(crate) subject: Option<Subject>,
     pub(crate) details: Option<serde_json::Value>,
     pub(crate) actor: Option<UserId>,
+    pub(crate) came: Option<Came>,
     pub(crate) cause: Option<Uuid>,
+}
+
+/// How somebody came whose doing is written later, with that of others.
+#[derive(Clone, Debug, Default)]
+pub struct Came {
+    /// The session, where there was one.
+    pub session_id: Option<SessionId>,
+    /// From where, and with what.
+    pub origin: Origin,
+    /// The request.
+    pub request_id: Option<Arc<str>>,
 }
 
 impl Fact {
@@ -145,6 +159,7 @@ impl Fact {
             subject: None,
             details: None,
             actor: None,
+            came: None,
             cause: None,
         }
     }
@@ -183,6 +198,13 @@ impl Fact {
     #[must_use]
     pub fn by(mut self, actor: UserId) -> Self {
         self.actor = Some(actor);
+        self
+    }
+
+    /// Says how whoever acted came, where the context is not theirs.
+    #[must_use]
+    pub fn came(mut self, came: Came) -> Self {
+        self.came = Some(came);
         self
     }
 

@@ -47,7 +47,7 @@ pub use checks::{check_durability, is_up};
 pub use connect::{Db, DbLimits, Wake};
 pub use cost::{Cost, counted, uncounted};
 pub use error::{DbError, OnConstraint};
-pub use fact::{Effect, Fact, FactKind, Stream, Subject};
+pub use fact::{Came, Effect, Fact, FactKind, Stream, Subject};
 pub use once::{CODES, IdempotencyKey, StoredReply, Written};
 pub use outbox::TOO_MUCH;
 pub use reader::Reader;

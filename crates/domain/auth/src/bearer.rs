@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
-use sayso_access::{Actor, Ctx, Permission, Via};
+use sayso_access::{Actor, Ctx, Origin, Permission, Via};
 use sayso_kernel::secret::sha256;
 use sayso_kernel::{Fault, Kind, Timestamp};
 use sayso_web::limits::{self, Limiter};
@@ -16,7 +16,7 @@ use crate::error::{
     SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED, WRONG_PROOFS,
 };
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{CONNECT, Refusal, Refusals, RefusedActor};
+use crate::refusals::{CONNECT, First, Refusal, Refusals, RefusedActor};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
@@ -81,7 +81,9 @@ pub async fn watch<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
-    let address = request.extensions().get::<Ctx>().and_then(|ctx| ctx.origin.address.clone());
+    let ctx = request.extensions().get::<Ctx>();
+    let Origin { address, agent } = ctx.map(|ctx| ctx.origin.clone()).unwrap_or_default();
+    let first = First { agent, request_id: ctx.and_then(|ctx| ctx.request_id.clone()) };
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let response = next(request).await;
@@ -92,7 +94,7 @@ pub async fn watch<F: Future<Output = Response>>(
             _ => None,
         };
         let (method, status) = (method.to_string(), response.status().as_u16());
-        refusals.note(Refusal { actor, address, method, route, status });
+        refusals.note(Refusal { actor, address, method, route, status }, first);
     }
     response
 }
@@ -245,13 +247,13 @@ pub async fn verify(auth: &AuthState, token: &str) -> Result<Verified, Fault> {
 pub async fn let_in(
     auth: &AuthState,
     refusals: &Refusals,
-    (token, address): (&str, Option<String>),
+    (token, origin): (&str, &Origin),
 ) -> Result<Verified, Fault> {
     let entered = enter(auth, token).await;
     let comer = entered.as_ref().ok().map(|entered| RefusedActor::from(&entered.actor));
     let outcome = entered.and_then(Entered::for_a_socket);
     if let Err(fault) = &outcome {
-        refusals.note_socket(comer, address, CONNECT, fault);
+        refusals.note_socket(comer, origin, CONNECT, fault);
     }
     outcome
 }

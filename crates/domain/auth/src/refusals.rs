@@ -3,8 +3,9 @@
 //! A refusal is noted in memory when its answer is there, and written later
 //! with others: whoever asks for what they may not have must not be able to
 //! make the server write as often as they ask. The same refusal again within
-//! a second is one entry with a count, whether by HTTP or over a socket. What is
-//! hidden and what does not exist are noted alike.
+//! a second is one entry with a count, whether by HTTP or over a socket, with the
+//! agent and the request of the first. What is hidden and what does not exist
+//! are noted alike.
 //!
 //! Noted is what somebody who came with a token may not have, and whatever
 //! looks like guessing: a password, a code or an invitation that was wrong, and
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sayso_access::{Actor, Ctx, Via};
+use sayso_access::{Actor, Ctx, Origin, Via};
 use sayso_db::{Db, Tx};
 use sayso_kernel::{Clock, Fault, Kind, Random};
 use tokio_util::sync::CancellationToken;
@@ -62,17 +63,26 @@ impl From<&Actor> for RefusedActor {
     }
 }
 
+/// How the first of several came that are one entry.
+#[derive(Clone, Debug, Default)]
+pub struct First {
+    /// With what.
+    pub agent: Option<String>,
+    /// As which request.
+    pub request_id: Option<Arc<str>>,
+}
+
 /// What was refused since it was last written. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals(Arc<Mutex<HashMap<Refusal, u32>>>);
+pub struct Refusals(Arc<Mutex<HashMap<Refusal, (First, u32)>>>);
 
 impl Refusals {
-    pub(crate) fn note(&self, refusal: Refusal) {
+    pub(crate) fn note(&self, refusal: Refusal, first: First) {
         metrics::counter!("sayso_access_refusals_total", "status" => refusal.status.to_string())
             .increment(1);
         let mut noted = self.0.lock();
         if noted.len() < NOTED_MAX || noted.contains_key(&refusal) {
-            *noted.entry(refusal).or_default() += 1;
+            noted.entry(refusal).or_insert((first, 0)).1 += 1;
         } else {
             metrics::counter!("sayso_access_refusals_unwritten_total").increment(1);
         }
@@ -82,14 +92,16 @@ impl Refusals {
     pub fn note_socket(
         &self,
         actor: Option<RefusedActor>,
-        address: Option<String>,
+        origin: &Origin,
         route: &str,
         fault: &Fault,
     ) {
         let kind = fault.kind();
         if matches!(kind, Kind::Unauthenticated | Kind::Forbidden | Kind::NotFound) {
             let (method, route) = (SOCKET.to_owned(), route.to_owned());
-            self.note(Refusal { actor, address, method, route, status: kind.status() });
+            let Origin { address, agent } = origin.clone();
+            let refusal = Refusal { actor, address, method, route, status: kind.status() };
+            self.note(refusal, First { agent, request_id: None });
         }
     }
 
@@ -113,10 +125,10 @@ impl Refusals {
 /// One commit for all of them.
 ///
 /// Audit: `access.refused`, each with its count.
-async fn write(db: &Db, ctx: &Ctx, noted: Vec<(Refusal, u32)>) -> Result<(), Fault> {
+async fn write(db: &Db, ctx: &Ctx, noted: Vec<(Refusal, (First, u32))>) -> Result<(), Fault> {
     let work = async move |tx: &mut Tx, _: &Ctx| {
-        for (refusal, count) in &noted {
-            tx.emit(events::access_refused(refusal, *count));
+        for (refusal, (first, count)) in &noted {
+            tx.emit(events::access_refused(refusal, first, *count));
         }
         Ok(())
     };

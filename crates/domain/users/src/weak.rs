@@ -103,6 +103,7 @@ mod tests {
     fn the_list_is_as_long_as_it_says() {
         assert_eq!(LIST.len(), 10173);
         assert!(LIST.iter().all(|entry| entry.to_lowercase() == *entry));
+        assert!(LIST.iter().all(|entry| is_weak(entry) && is_weak(&entry.to_uppercase())));
         let long = LIST.iter().filter(|entry| entry.chars().count() >= 12);
         assert_eq!(long.count(), 229);
     }

@@ -28,7 +28,7 @@ pub(crate) fn gate(auth: AuthState, refusals: Refusals) -> Gate {
     Arc::new(move |token: String, origin: Origin| {
         let (auth, refusals) = (auth.clone(), refusals.clone());
         async move {
-            let comer = (&*token, origin.address);
+            let comer = (&*token, &origin);
             let verified = sayso_auth::let_in(&auth, &refusals, comer).await?;
             let barred = verified.scopes.as_ref().map(|scopes| Box::new(barred(scopes)));
             Ok(Verified { actor: verified.actor, expires_at: verified.expires_at, barred })
@@ -55,7 +55,7 @@ fn barred(scopes: &Scopes) -> Barred {
 /// What is refused to sockets stands in the audit as what HTTP refuses.
 pub(crate) fn refused(refusals: Refusals) -> Refused {
     Arc::new(move |actor, origin, event, fault| {
-        refusals.note_socket(Some(actor.into()), origin.address.clone(), event, fault);
+        refusals.note_socket(Some(actor.into()), origin, event, fault);
     })
 }
 

@@ -62,6 +62,9 @@ async fn a_person_comes_in_is_known_and_goes() {
     let (_, sessions) = answer(&stage, ("GET", "/api/auth/sessions"), token, Value::Null).await;
     assert_eq!(sessions["items"][0]["deviceName"], json!("Phone"));
     assert_eq!(sessions["items"][0]["current"], json!(true));
+    let opened = stage.ctx.clock.now().to_string();
+    assert_eq!(sessions["items"][0]["createdAt"], json!(opened));
+    assert!(sessions["items"][0].as_object().is_some_and(|one| one.contains_key("address")));
 
     let (status, _) = answer(&stage, ("POST", "/api/auth/logout"), token, Value::Null).await;
     assert_eq!(status, 204);

@@ -38,6 +38,10 @@ async fn with_an_access_token_alone_nobody_makes_what_outlives_it() {
     let kept = "SELECT (SELECT count(*) FROM api_tokens) + (SELECT count(*) FROM second_factors)";
     assert_eq!(house.stage.count(kept, &[]).await, 0);
 
+    let mut endless = token(&house, Some(PASSWORD));
+    endless.as_object_mut().expect("it is one").remove("expiresAt");
+    let (status, refused) = house.ask(ann, TOKENS, endless).await;
+    assert_eq!((status, &refused["errors"][0]["pointer"]), (422, &json!("#/expiresAt")));
     let body = token(&house, Some(PASSWORD));
     assert_eq!(house.ask(ann, TOKENS, body).await.0, 201);
     assert_eq!(house.ask(ann, FACTOR, json!({ "password": PASSWORD })).await.0, 200);

@@ -61,6 +61,24 @@ async fn a_task_without_a_channel_is_seen_by_its_people_and_their_line_and_nobod
 }
 
 #[tokio::test]
+async fn whoever_stands_two_steps_above_in_the_line_edits_hands_over_and_deletes() {
+    let company = Company::new().await;
+    let head = company.person("head", Role::Manager, None).await;
+    let lead = company.person("lead", Role::Manager, Some(&head)).await;
+    let staff = company.person("staff", Role::Staff, Some(&lead)).await;
+    let beside = company.person("beside", Role::Manager, None).await;
+    let task = company.create(&staff, titled("water the plants")).await.expect("made");
+
+    let edited = company.update(&head, task.id, 1, to(Status::InProgress)).await.expect("edited");
+    assert_eq!((edited.version, edited.status), (2, Status::InProgress));
+    company.assign(&head, task.id, &[&lead], &[]).await.expect("handed over");
+    let hidden = company.update(&beside, task.id, 2, to(Status::Done)).await;
+    assert!(hidden.is_err_and(|fault| fault.is(&NOT_FOUND)));
+    company.delete(&head, task.id).await.expect("deleted");
+    company.end().await;
+}
+
+#[tokio::test]
 async fn a_line_does_not_see_into_a_private_channel_and_a_stranger_cannot_plan_there() {
     let company = Company::new().await;
     let boss = company.person("boss", Role::Manager, None).await;
