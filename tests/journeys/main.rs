@@ -42,6 +42,7 @@ mod project;
 mod refusals;
 mod rights;
 mod root_key;
+mod rotation;
 mod secrets;
 mod settings;
 mod silence;

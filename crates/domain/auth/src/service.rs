@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sayso_access::{Ctx, SessionId, UserId};
 use sayso_db::{Queries, Tx};
 use sayso_kernel::fault::NOT_FOUND;
-use sayso_kernel::{Code, Fault, Timestamp};
+use sayso_kernel::{Code, Fault, Timestamp, mutants};
 use sayso_users::{PasswordHash, User, model::Credentials};
 
 use crate::error::{
@@ -96,7 +96,7 @@ impl Exchange {
 pub async fn refresh_in(
     tx: &mut Tx,
     ctx: &Ctx,
-    exchange: Exchange,
+    mut exchange: Exchange,
 ) -> Result<Outcome<Opened>, Fault> {
     let Some(found) = repo::present(tx, &exchange.token).await? else {
         return Ok(refused(&REFRESH_INVALID));
@@ -111,7 +111,12 @@ pub async fn refresh_in(
             let rotated = repo::rotate(tx, tokens, (now, expires_at), &device).await?;
             rotated.ok_or_else(|| Fault::internal("a token was exchanged past the lock"))?
         }
-        Verdict::Repeat => found.generation + 1,
+        Verdict::Repeat => {
+            if mutants::is("token-each") {
+                exchange.successor = RefreshToken::new(&ctx.random);
+            }
+            found.generation + 1
+        }
         Verdict::Superseded => return Ok(refused(&REFRESH_SUPERSEDED)),
         Verdict::Expired => return Ok(refused(&REFRESH_EXPIRED)),
         Verdict::Ended => return Ok(refused(&SESSION_REVOKED)),
