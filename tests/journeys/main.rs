@@ -39,6 +39,7 @@ mod one_commit;
 mod operations;
 mod operator;
 mod project;
+mod raising;
 mod refusals;
 mod rights;
 mod root_key;
