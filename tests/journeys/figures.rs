@@ -1,6 +1,7 @@
 //! Figures of the door, measured at the real server by the clock on the wall:
 //! they depend on what else the machine does. `scripts/figures` runs them with
-//! an optimised build; none of them judges anything but that it measured.
+//! an optimised build. One of them judges: refused logins must not tell by their
+//! time who is there.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use serde_json::{Value, json};
 use crate::company::Company;
 
 const PASSWORD: &str = "correct horse battery staple";
+
+/// How far the medians of refused logins may lie apart.
+const APART_MAX: Duration = Duration::from_millis(5);
 
 fn quantile(took: &mut [Duration], of_hundred: usize) -> Duration {
     took.sort_unstable();
@@ -51,10 +55,14 @@ async fn how_long_unknown_wrong_and_disabled_logins_take() {
         }
     }
 
+    let mut medians = Vec::new();
     for ((name, ..), took) in cases.iter().zip(&mut took) {
         let (median, p99) = (quantile(took, 50), quantile(took, 99));
         eprintln!("login of {name}: median {median:.2?}, p99 {p99:.2?} of {ROUNDS}");
+        medians.push(median);
     }
+    let apart = *medians.iter().max().unwrap() - *medians.iter().min().unwrap();
+    assert!(apart < APART_MAX, "the medians lie {apart:.2?} apart: {medians:.2?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
