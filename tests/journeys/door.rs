@@ -173,5 +173,12 @@ async fn pages_of_listed_origins_may_call_and_others_are_not_told_that_they_may(
         let socket =
             read(nobody.request(Method::GET, open).header("origin", origin)).await.unwrap();
         assert_eq!(socket.status.is_success(), allowed.is_some(), "{origin}: {}", socket.text);
+        // Nor does a page speak for a client that was opened from elsewhere.
+        let opened = read(nobody.request(Method::GET, open)).await.unwrap();
+        let opened: Value = serde_json::from_str(&opened.text[1..]).unwrap();
+        let speak = format!("{open}&sid={}", opened["sid"].as_str().unwrap());
+        let hello = nobody.request(Method::POST, &speak).header("origin", origin).body("40");
+        let spoken = read(hello).await.unwrap();
+        assert_eq!(spoken.status.is_success(), allowed.is_some(), "{origin}: {}", spoken.text);
     }
 }
