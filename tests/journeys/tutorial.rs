@@ -13,8 +13,8 @@ use crate::golden::root;
 /// A piece of the page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block {
-    language: String,
-    text: String,
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 /// The pieces between fences.

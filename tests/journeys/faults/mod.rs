@@ -18,3 +18,4 @@ mod way;
 mod writer;
 
 pub use mutants::mutant_bin;
+pub use storm::pid_below;

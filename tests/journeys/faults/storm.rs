@@ -216,7 +216,8 @@ async fn postmaster(data_dir: &Path) -> i32 {
     until("the pid of PostgreSQL", Duration::from_secs(5), async || pid_below(data_dir)).await
 }
 
-fn pid_below(folder: &Path) -> Option<i32> {
+/// The process id that the PostgreSQL somewhere below a folder has written down.
+pub fn pid_below(folder: &Path) -> Option<i32> {
     let pid = std::fs::read_to_string(folder.join("postmaster.pid"));
     if let Some(pid) = pid.ok().and_then(|text| text.lines().next()?.parse().ok()) {
         return Some(pid);

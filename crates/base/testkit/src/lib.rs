@@ -25,6 +25,7 @@ mod database;
 mod folder;
 pub mod judge;
 mod node;
+mod port;
 mod postgres;
 mod process;
 mod proxy;

@@ -2,13 +2,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sayso_config::process_environment;
@@ -16,6 +13,7 @@ use sayso_config::process_environment;
 use crate::client::Client;
 use crate::database::TestDatabase;
 use crate::folder::TestFolder;
+use crate::port::Port;
 use crate::postgres::TestPostgres;
 use crate::until::until;
 
@@ -35,6 +33,7 @@ pub struct ProcessSetup {
     bin: Option<PathBuf>,
     env: Vec<(String, String)>,
     args: Vec<String>,
+    serve_args: Vec<String>,
     data_dir: Option<PathBuf>,
 }
 
@@ -86,6 +85,13 @@ impl ProcessSetup {
     #[must_use]
     pub fn args(mut self, args: &[&str]) -> Self {
         self.args.extend(args.iter().map(|&arg| arg.to_owned()));
+        self
+    }
+
+    /// Flags of `serve`.
+    #[must_use]
+    pub fn serving(mut self, flags: &[&str]) -> Self {
+        self.serve_args.extend(flags.iter().map(|&flag| flag.to_owned()));
         self
     }
 
@@ -188,6 +194,7 @@ impl Process {
         let child = self
             .command()
             .arg("serve")
+            .args(&self.setup.serve_args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be shared"))
             .stderr(log)
@@ -249,6 +256,15 @@ impl Process {
     /// When it does not run.
     pub fn go_on(&self) {
         self.signal(Signal::SIGCONT);
+    }
+
+    /// Asks it to end as Ctrl-C does, and waits until it has.
+    ///
+    /// # Panics
+    /// As [`Process::stop`].
+    pub async fn interrupt(&mut self) -> ExitStatus {
+        self.signal(Signal::SIGINT);
+        self.until_exited(STOPPED_WITHIN).await
     }
 
     fn signal(&self, signal: Signal) {
@@ -359,33 +375,6 @@ fn built() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let profile = test.parent().and_then(Path::parent).expect("a test is two folders deep");
     profile.join("sayso")
-}
-
-/// A port of this test alone, below those the system hands out by itself.
-///
-/// While its server is down nobody listens there, and another test that looked
-/// for a free port would get this one's clients: so it is held by a lock as
-/// well.
-#[derive(Debug)]
-pub(crate) struct Port {
-    pub(crate) number: u16,
-    _held: Flock<File>,
-}
-
-impl Port {
-    pub(crate) fn free() -> Self {
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let start = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
-        loop {
-            let number = 10_000 + (start + NEXT.fetch_add(7, Ordering::Relaxed)) % 10_000;
-            let path = std::env::temp_dir().join(format!("sayso-test-port-{number}"));
-            let Ok(file) = File::options().create(true).append(true).open(path) else { continue };
-            let Ok(held) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { continue };
-            if TcpListener::bind(("127.0.0.1", number)).is_ok() {
-                return Self { number, _held: held };
-            }
-        }
-    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -11,7 +11,7 @@ use sayso_config::{process_environment, search_path};
 use sayso_kernel::{Random, hex};
 
 use crate::folder::TestFolder;
-use crate::process::Port;
+use crate::port::Port;
 use crate::until::until;
 
 /// How long a start may take.

@@ -42,7 +42,7 @@ pub(crate) fn demo(base: &str, logins: &[Login]) -> String {
 
   Hear everything live (needs Node; paste it, then change something):
 
-mkdir -p /tmp/sayso-live && cd /tmp/sayso-live && npm install --silent socket.io-client && cat > live.mjs <<'END'
+mkdir -p /tmp/sayso-live && cd /tmp/sayso-live && npm install --silent socket.io-client@4 && cat > live.mjs <<'END'
 import {{ io }} from "socket.io-client";
 const login = await fetch("{base}/api/auth/login", {{ method: "POST",
   headers: {{ "content-type": "application/json" }},
