@@ -7,6 +7,7 @@ mod lists;
 mod messages;
 mod moving;
 mod property;
+mod racing;
 mod relations;
 mod state;
 mod together;
@@ -157,7 +158,7 @@ async fn a_member_assigns_but_does_not_edit_and_whoever_is_unassigned_loses_sigh
 }
 
 #[tokio::test]
-async fn of_a_hundred_edits_of_one_version_one_wins_and_the_log_tells_versions_in_order() {
+async fn of_a_hundred_edits_of_one_version_one_wins() {
     let company = Company::new().await;
     let ann = company.person("ann", Role::Staff, None).await;
     let task = company.create(&ann, titled("plan")).await.expect("made");
