@@ -4,6 +4,7 @@
 mod asking;
 mod bad_readers;
 mod connecting;
+mod faults;
 mod limits;
 mod presence;
 mod sending;
