@@ -57,18 +57,23 @@ impl Candidate {
     /// test draw different epochs).
     #[must_use]
     pub fn seeded(db: &Db, seed: u64) -> Self {
-        Self::made(db, seed, None)
+        Self::made(db, seed, None, POLL)
+    }
+
+    /// As [`Candidate::seeded`], for a node that looks by itself only so often.
+    #[must_use]
+    pub fn polling(db: &Db, seed: u64, poll: Duration) -> Self {
+        Self::made(db, seed, None, poll)
     }
 
     /// As [`Candidate::seeded`], with a line to other nodes. Each needs a `db`
     /// of its own.
     #[must_use]
     pub fn on_bus(db: &Db, seed: u64, setup: &BusSetup) -> Self {
-        Self::made(db, seed, Some(setup))
+        Self::made(db, seed, Some(setup), setup.poll)
     }
 
-    fn made(db: &Db, seed: u64, setup: Option<&BusSetup>) -> Self {
-        let poll = setup.map_or(POLL, |setup| setup.poll);
+    fn made(db: &Db, seed: u64, setup: Option<&BusSetup>, poll: Duration) -> Self {
         let limits = SequencerLimits {
             batch_max: 500,
             batch_bytes_max: 4 << 20,

@@ -34,9 +34,10 @@ const IDLE_TIMEOUT_MS: u32 = 1500;
 const STATEMENT_TIMEOUT_MS: u32 = 1000;
 /// The bound on one step as seen from here, for a server that hangs.
 const STEP_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a candidate's connection is kept between two tries; below the idle
-/// timeout.
-const TRY_PAUSE: Duration = Duration::from_millis(500);
+/// How long the connection is silent at the most: of a candidate between two
+/// tries, of a leader with nothing to do between two looks, however seldom the
+/// outbox is to be looked at. Well below the idle timeout.
+const SILENT_MAX: Duration = Duration::from_millis(500);
 /// A snapshot older than this is worth an alarm.
 const OLD_SNAPSHOT: Duration = Duration::from_secs(60);
 /// How often the whole outbox is scanned, and the partitions are looked after.
@@ -106,7 +107,7 @@ impl Leader {
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
-                () = tokio::time::sleep(TRY_PAUSE) => {}
+                () = tokio::time::sleep(SILENT_MAX) => {}
             }
         }
         let (epoch, start) = bounded_db(epoch::settle(&client, &sequencer.random)).await?;
@@ -130,6 +131,7 @@ impl Leader {
         let mut looked_after = None::<Instant>;
         let mut sealed = Sealed { at: Instant::now(), seq: 0 };
         let mut course = Course { position: self.start, told_at: None, batch_max: FIRST_BATCH };
+        let pause = sequencer.limits.poll.min(SILENT_MAX);
         loop {
             let due = looked_after.is_none_or(|at| at.elapsed() >= FULL_SCAN_EVERY);
             if due {
@@ -149,7 +151,7 @@ impl Leader {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = sequencer.db.wake().notified() => {}
-                () = tokio::time::sleep(sequencer.limits.poll) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }

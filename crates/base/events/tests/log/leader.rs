@@ -118,6 +118,24 @@ async fn of_two_nodes_one_leads_and_when_its_connection_is_ended_one_leads_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_leader_with_nothing_to_do_keeps_its_connection_however_seldom_it_is_to_look() {
+    let database = database().await;
+    let watcher = database.superuser().await;
+    let limits = sayso_db::DbLimits::from(&Default::default());
+    let db = database.another_db(&limits);
+    let _node = Candidate::polling(&db, 1, Duration::from_secs(10)).start();
+    let pid = leader(&watcher).await;
+
+    // Twice as long as PostgreSQL lets a leader be silent.
+    let idle = Instant::now();
+    until("three idle seconds", Duration::from_secs(30), async || {
+        assert_eq!(leaders(&watcher).await, [pid], "after {:?}", idle.elapsed());
+        (idle.elapsed() > Duration::from_secs(3)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_leader_dies_the_other_leads() {
     let (database, stage) = (database().await, TestCtx::seeded(9));
     let watcher = database.superuser().await;
