@@ -124,20 +124,15 @@ pub struct Came {
 }
 
 impl Fact {
-    /// An event on one stream, or on several streams of persons. `data` is
-    /// what everybody who may see the resource may see of it.
+    /// An event on one stream, or on several streams of persons; on others it
+    /// is refused when it is written. `data` is what everybody who may see the
+    /// resource may see of it.
     pub fn event<D: Serialize>(
         kind: &'static FactKind,
         streams: Vec<Stream>,
         version: i32,
         data: &D,
     ) -> Self {
-        debug_assert!(kind.is_event, "{} is not an event", kind.name);
-        debug_assert!(
-            streams.len() == 1 || streams.iter().all(|stream| matches!(stream, Stream::User(_))),
-            "{}: several streams must all be of persons",
-            kind.name
-        );
         Self { streams, version, data: raw(data), ..Self::bare(kind) }
     }
 

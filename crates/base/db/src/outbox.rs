@@ -5,7 +5,7 @@ use sayso_kernel::{Code, Fault, Kind, Timestamp};
 use sayso_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
-use crate::{Came, Fact, Sql};
+use crate::{Came, Fact, Sql, Stream};
 
 /// One request changes too much.
 pub const TOO_MUCH: Code =
@@ -58,7 +58,8 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Turns facts into columns. Too many are asked for by whoever changes much
-    /// at once, and are refused; one too large is a bug of the caller.
+    /// at once, and are refused; one that is too large, or for streams that it
+    /// may not be on, is a bug of the caller, and its change does not happen.
     pub(crate) fn of(ctx: &Ctx, facts: &[Fact]) -> Result<Self, Fault> {
         if facts.len() > FACTS_MAX {
             let text = format!("would leave {} facts, {FACTS_MAX} are the most", facts.len());
@@ -77,6 +78,10 @@ impl Rows {
             let text = format!("{} is {} bytes long", fact.kind.name, data.len());
             return Err(Fault::internal(text));
         }
+        if !is_on_its_streams(fact) {
+            let text = format!("{} is for streams that it may not be on", fact.kind.name);
+            return Err(Fault::internal(text));
+        }
         let streams: Vec<String> = fact.streams.iter().map(ToString::to_string).collect();
         self.ids.push(ctx.new_id());
         self.types.push(fact.kind.name);
@@ -92,6 +97,14 @@ impl Rows {
         self.causes.push(fact.cause);
         Ok(())
     }
+}
+
+/// An event is on one stream, or on several that are one person's each: of two
+/// channels, whoever follows both would hear it twice. What is no event is on
+/// none.
+fn is_on_its_streams(fact: &Fact) -> bool {
+    let is_of_persons = || fact.streams.iter().all(|stream| matches!(stream, Stream::User(_)));
+    fact.streams.is_empty() || fact.kind.is_event && (fact.streams.len() == 1 || is_of_persons())
 }
 
 fn effects_json(fact: &Fact) -> Option<String> {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sayso_access::Role;
-use sayso_db::{DbLimits, Queries, Sql};
-use sayso_kernel::Fault;
+use sayso_db::{DbLimits, Fact, Queries, Sql};
+use sayso_kernel::{Fault, Kind};
 use sayso_testkit::{TestCtx, judge};
+use serde_json::json;
 use tokio::sync::Barrier;
 
 use crate::things::{self, bump, bump_in, database};
@@ -62,6 +63,24 @@ async fn what_would_leave_more_facts_than_one_commit_may_is_refused_and_leaves_n
     let refused = work.await.expect_err("1,001 facts");
 
     assert!(refused.is(&sayso_db::TOO_MUCH), "{refused}");
+    assert_eq!(things::version(&database, 1).await, 0);
+    assert_eq!(judge::waiting(database.db()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_fact_for_two_channels_is_refused_and_its_change_with_it() {
+    let database = database().await;
+    let ctx = TestCtx::new().acting(Role::Staff);
+    let streams = vec![things::stream(1), things::stream(2)];
+    let work = database.db().transaction(&ctx, async move |tx, _| {
+        bump_in(tx, 1).await?;
+        tx.emit(Fact::event(&things::MOVED, streams.clone(), 1, &json!({})));
+        Ok(())
+    });
+
+    let refused = work.await.expect_err("whoever is in both would hear it twice");
+
+    assert_eq!(refused.kind(), Kind::Internal, "{refused}");
     assert_eq!(things::version(&database, 1).await, 0);
     assert_eq!(judge::waiting(database.db()).await.unwrap(), 0);
 }
