@@ -5,7 +5,7 @@
 run:
 	scripts/install-system run
 	cargo build --release -p sayso
-	SAYSO_DATA_DIR=$${SAYSO_DATA_DIR:-$$(scripts/data-dir)} exec target/release/sayso serve --demo
+	SAYSO_DATA_DIR=$${SAYSO_DATA_DIR:-$$(scripts/data-dir)} exec "$${CARGO_TARGET_DIR:-target}/release/sayso" serve --demo
 
 # Every test, with a PostgreSQL and a Redis of their own.
 test:
