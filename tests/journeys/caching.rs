@@ -22,7 +22,7 @@ const ROUNDS: usize = 70;
 const ROUNDS_UNTIL_ONE: usize = 500;
 /// Who reads at once.
 const READERS: usize = 3;
-/// What a node knows is good for so long (rule 14 of the design).
+/// What a node knows is good for so long without a look at the log (ADR 0014).
 const FRESH_FOR: Duration = Duration::from_millis(750);
 
 /// One who reads a task, and how they lose sight of it and get it back.
