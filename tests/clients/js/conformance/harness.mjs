@@ -28,13 +28,6 @@ export class Polling {
     return { status: answer.status, text: await answer.text() };
   }
 
-  /// What comes that is no ping.
-  async told() {
-    const { status, text } = await this.poll();
-    const rest = text.split(SEPARATOR).filter((packet) => packet !== "2").join(SEPARATOR);
-    return text && !rest ? this.told() : { status, text: rest };
-  }
-
   async push(body) {
     const answer = await fetch(this.url, { method: "POST", body });
     return { status: answer.status, text: await answer.text() };
