@@ -1,14 +1,22 @@
 //! Two nodes of one company: one PostgreSQL, one Redis, two processes.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestRedis, until};
+use sayso_testkit::{Client, Process, ProcessSetup, Sockets, TestDatabase, TestRedis, until};
+use serde_json::json;
 
 use crate::clients::metric;
 use crate::company::Company;
 use crate::truth::Truth;
 
 const SOON: Duration = Duration::from_secs(30);
+/// A socket that has to go is gone by then, on whichever node it is,
+const GONE_WITHIN: Duration = Duration::from_secs(1);
+/// and so many times what an event takes on this machine.
+const BUSY: u32 = 5;
+/// Such events that are looked at: a machine that is busy is so by fits.
+const MEASURED: usize = 3;
 
 /// The company at its first node, and the second.
 pub struct Cluster {
@@ -74,6 +82,28 @@ impl Cluster {
             })
             .await;
         }
+    }
+
+    /// In which time a session that ends is gone here, with its sockets: what is
+    /// promised, and what this machine needs beyond it, measured by the slowest of
+    /// some events that go to these sockets through the same log, database and
+    /// clients.
+    pub async fn gone_within(&self, sockets: &Sockets, ids: [&str; 2]) -> Duration {
+        static NAMED: AtomicU32 = AtomicU32::new(0);
+        let mut slowest = Duration::ZERO;
+        for _ in 0..MEASURED {
+            let before = ids.map(|id| sockets.last_position(id));
+            let name = format!("how long it takes {}", NAMED.fetch_add(1, Ordering::Relaxed));
+            let name = json!({ "name": name, "kind": "public" });
+            let started = Instant::now();
+            self.company.ceo.post("/api/channels", name).await.expect(201);
+            for (id, before) in ids.into_iter().zip(before) {
+                let heard = async || (sockets.last_position(id) > before).then_some(());
+                until("the event", SOON, heard).await;
+            }
+            slowest = slowest.max(started.elapsed());
+        }
+        GONE_WITHIN + slowest * BUSY
     }
 
     /// A person at the second node.

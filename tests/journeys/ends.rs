@@ -12,9 +12,6 @@ use crate::cluster::Cluster;
 use crate::company::{PASSWORD, hire, program_of};
 
 const SOON: Duration = Duration::from_secs(30);
-/// As long as a session may take to be gone, on a machine with other things to
-/// do; how long it took is told.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
 const ANOTHER: &str = "a horse of another colour";
 /// Sessions that a person may have.
 const SESSIONS_MAX: usize = 5;
@@ -180,6 +177,7 @@ async fn ends(cluster: &Cluster, way: Way, name: &str, at: &impl Fn(&Client) -> 
         }
     }
 
+    let within = cluster.gone_within(&sockets, ["meant here", "meant there"]).await;
     end(way, &ceo, &person).await;
 
     let done = Instant::now();
@@ -192,10 +190,10 @@ async fn ends(cluster: &Cluster, way: Way, name: &str, at: &impl Fn(&Client) -> 
             let id = format!("{session} {node}");
             let closed = sockets.until_heard(&id, "session.closed").await.payload;
             let took = done.elapsed();
-            eprintln!("{name}: {id} was closed after {took:?}");
+            eprintln!("{name}: {id} was closed after {took:?} of {within:?}");
             assert_eq!(closed["code"], "auth.session_revoked", "{name}: {id}");
             assert_eq!(closed["reconnect"], false, "{name}: {id}");
-            assert!(took < GONE_WITHIN, "{name}: {id}: {took:?}");
+            assert!(took < within, "{name}: {id}: {took:?} of {within:?}");
         }
     }
     for (node, url) in &nodes {
@@ -205,6 +203,8 @@ async fn ends(cluster: &Cluster, way: Way, name: &str, at: &impl Fn(&Client) -> 
             (answer.code() == "auth.session_revoked").then_some(())
         })
         .await;
+        let took = done.elapsed();
+        assert!(took < within, "{name}: refused {node} after {took:?} of {within:?}");
         let of_other = person.other.through(url).get("/api/auth/me").await.status.as_u16();
         assert_eq!(of_other, if spares_the_other(way) { 200 } else { 401 }, "{name} {node}");
         if spares_the_other(way) {

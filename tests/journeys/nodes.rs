@@ -15,10 +15,6 @@ use crate::cluster::Cluster;
 use crate::company::open_channel;
 
 const SOON: Duration = Duration::from_secs(30);
-/// A socket that has to go is gone by then, on whichever node it is,
-const CLOSED_WITHIN: Duration = Duration::from_secs(1);
-/// and so many times what an event takes to both nodes on this machine.
-const BUSY: u32 = 5;
 
 async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
     let connect = Connect { id, person, transports: &["websocket"], resume: None };
@@ -79,19 +75,6 @@ async fn a_person_at_two_nodes_hears_each_event_once_at_each_and_in_one_order() 
     assert_eq!((&ready["status"], &ready["checks"]["redis"]), (&json!("ready"), &json!("ok")));
 }
 
-/// In which time a socket is gone here: measured by an event that goes to
-/// both nodes.
-async fn closed_within(cluster: &Cluster, sockets: &Sockets, ids: [&str; 2]) -> Duration {
-    let before = ids.map(|id| sockets.last_position(id));
-    let name = json!({ "name": "how long it takes", "kind": "public" });
-    cluster.company.ceo.post("/api/channels", name).await.expect(201);
-    let started = Instant::now();
-    for (id, before) in ids.into_iter().zip(before) {
-        until("the event", SOON, async || (sockets.last_position(id) > before).then_some(())).await;
-    }
-    CLOSED_WITHIN + started.elapsed() * BUSY
-}
-
 /// How long after `done` the socket was closed.
 async fn closed_after(sockets: &Sockets, id: &str, done: Instant, code: &str) -> Duration {
     let closed = sockets.until_heard(id, "session.closed").await;
@@ -111,7 +94,7 @@ async fn whoever_may_no_longer_be_there_is_gone_from_every_node() {
         connect(&sockets, &format!("{name} there"), &cluster.there(person)).await;
     }
 
-    let within = closed_within(&cluster, &sockets, ["ann here", "ann there"]).await;
+    let within = cluster.gone_within(&sockets, ["ann here", "ann there"]).await;
     company.ann.post("/api/auth/logout", json!({})).await.expect(204);
     let done = Instant::now();
     for id in ["ann here", "ann there"] {
