@@ -1,4 +1,4 @@
-//! What a refused login answers, to the byte.
+//! What a refused login answers, to the byte, and what it costs.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,14 @@ use reqwest::Method;
 use sayso_testkit::{Client, ProcessSetup, Reply, TestDatabase, read};
 use serde_json::{Value, json};
 
+use crate::clients::metric;
 use crate::company::{Company, PASSWORD};
 
 /// What is each request's own, and how far the log was by then.
 const OWN: [&str; 3] = ["date", "x-request-id", "sayso-position"];
+
+/// Rounds of bcrypt that the server has done.
+const ROUNDS: &str = "sayso_auth_hash_rounds_total ";
 
 /// Everything that whoever asks can see, but for what is each request's own.
 fn seen(reply: &Reply) -> (u16, BTreeMap<String, String>, String) {
@@ -30,7 +34,7 @@ async fn of_an_unknown_a_wrong_and_a_disabled_login_every_byte_is_the_same() {
     ceo.post(&path, Value::Null).await.expect(200);
     let nobody = Client::anonymous(ceo.base());
 
-    let mut answers = Vec::new();
+    let (mut answers, mut spent) = (Vec::new(), Vec::new());
     for (email, password) in [
         ("nobody@example.com", PASSWORD),
         ("ann@example.com", "a wrong horse battery staple"),
@@ -38,11 +42,15 @@ async fn of_an_unknown_a_wrong_and_a_disabled_login_every_byte_is_the_same() {
         ("bob@example.com", "a wrong horse battery staple"),
     ] {
         let body = json!({ "email": email, "password": password });
+        let before = metric(ceo, ROUNDS).await;
         let request = nobody.request(Method::POST, "/api/auth/login");
         let request = request.header("user-agent", format!("{email} {password}"));
         answers.push(seen(&read(request.json(&body)).await.unwrap()));
+        spent.push(metric(ceo, ROUNDS).await - before);
     }
 
+    // What could be measured from outside: 2^4 rounds of bcrypt each.
+    assert_eq!(spent, [16.0; 4]);
     // Of the last try there was one before it for the same e-mail.
     let limit = |answer: &mut (u16, BTreeMap<String, String>, String)| {
         answer.1.remove("ratelimit").expect("how one stands is told")

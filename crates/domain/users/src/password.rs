@@ -255,6 +255,7 @@ impl Mill {
 
     fn count(&self, cost: u32) {
         self.rounds.fetch_add(1 << cost, Ordering::Relaxed);
+        metrics::counter!("sayso_auth_hash_rounds_total").increment(1 << cost);
     }
 
     fn find(
