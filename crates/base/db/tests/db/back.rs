@@ -28,14 +28,14 @@ const ROWS: [(&str, &str); 3] = [
 #[tokio::test]
 async fn down_and_up_again_gives_the_same_schema_to_the_byte_and_keeps_all_other_rows() {
     let database = TestDatabase::empty().await;
-    let owner = database.owner_config();
+    let (owner, watch) = (database.owner_config(), database.owner().await);
     let mut before = Vec::new();
     for (index, migration) in MIGRATIONS.iter().enumerate() {
         sets::shipped(index + 1).up(&owner, Some("sayso_app")).await.unwrap();
         if let Some((_, sql)) = ROWS.iter().find(|(name, _)| *name == migration.name) {
             database.change(sql).await;
         }
-        before.push((dump::schema(&database).await, dump::rows(&database).await));
+        before.push((dump::schema(&database).await, dump::rows(&watch).await));
     }
 
     for count in (1..=MIGRATIONS.len()).rev() {
@@ -48,7 +48,7 @@ async fn down_and_up_again_gives_the_same_schema_to_the_byte_and_keeps_all_other
             if count > 1 && repeat == 0 {
                 let (schema, rows) = &before[count - 2];
                 assert_eq!(&dump::schema(&database).await, schema, "{name} left something");
-                assert_eq!(&dump::rows(&database).await, rows, "{name} took more than its own");
+                assert_eq!(&dump::rows(&watch).await, rows, "{name} took more than its own");
             }
             if repeat == 0 {
                 migrator.up(&owner, Some("sayso_app")).await.unwrap();
@@ -57,7 +57,7 @@ async fn down_and_up_again_gives_the_same_schema_to_the_byte_and_keeps_all_other
         }
     }
 
-    assert_eq!(dump::rows(&database).await.len(), 0);
+    assert_eq!(dump::rows(&watch).await.len(), 0);
     sets::named("shipped").up(&owner, Some("sayso_app")).await.unwrap();
     assert_eq!(dump::schema(&database).await, before[MIGRATIONS.len() - 1].0);
 }
@@ -65,7 +65,7 @@ async fn down_and_up_again_gives_the_same_schema_to_the_byte_and_keeps_all_other
 #[tokio::test]
 async fn going_back_to_a_version_undoes_what_is_newer_and_nothing_else() {
     let database = TestDatabase::empty().await;
-    let owner = database.owner_config();
+    let (owner, watch) = (database.owner_config(), database.owner().await);
     let migrator = sets::named("concurrent");
     migrator.up(&owner, None).await.unwrap();
 
@@ -78,7 +78,7 @@ async fn going_back_to_a_version_undoes_what_is_newer_and_nothing_else() {
     assert!(matches!(states[0].state, MigrationState::Applied { .. }));
     assert_eq!(states[1].state, MigrationState::Pending);
     assert_eq!(states[2].state, MigrationState::Pending);
-    assert_eq!(dump::rows(&database).await.len(), 1);
+    assert_eq!(dump::rows(&watch).await.len(), 1);
     let refused = migrator.rollback(&owner, Back::To(9)).await.expect_err("there is no such file");
     assert!(matches!(refused, MigrateError::NoSuchVersion(9)));
 }

@@ -6,14 +6,20 @@ use std::process::Command;
 
 use sayso_config::process_environment;
 use sayso_testkit::TestDatabase;
+use tokio::sync::OnceCell;
 use tokio_postgres::Client;
 
 /// The whole schema as PostgreSQL's own tool writes it.
 pub async fn schema(database: &TestDatabase) -> String {
-    let version: String = one(database, "SHOW server_version_num").await;
-    let tool = pg_dump(&version[..version.len() - 4]);
+    // One server for all, which some tests dump a hundred times.
+    static TOOL: OnceCell<PathBuf> = OnceCell::const_new();
+    let tool = TOOL.get_or_init(async || {
+        let version = one(database, "SHOW server_version_num").await;
+        pg_dump(&version[..version.len() - 4])
+    });
+    let tool = tool.await;
     let url = database.owner_url();
-    let output = Command::new(&tool).args(["--schema-only", "--dbname", &url]).output();
+    let output = Command::new(tool).args(["--schema-only", "--dbname", &url]).output();
     let output = output.unwrap_or_else(|error| panic!("{}: {error}", tool.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("a schema is text");
@@ -44,9 +50,8 @@ pub async fn names(client: &Client) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Each table and a digest of all its rows.
-pub async fn rows(database: &TestDatabase) -> BTreeMap<String, String> {
-    let owner = database.owner().await;
+/// Each table and a digest of all its rows, as the owner sees them.
+pub async fn rows(owner: &Client) -> BTreeMap<String, String> {
     let tables = "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p')
                   AND relnamespace = 'public'::regnamespace AND relname <> 'schema_migrations'";
     let mut found = BTreeMap::new();

@@ -67,7 +67,7 @@ async fn a_lock_that_never_goes_is_named_and_nothing_of_the_file_is_left() {
     let MigrateError::Locked { name: "0002_second", statement: 2, tries: 3 } = refused else {
         panic!("{refused}");
     };
-    assert_eq!(dump::rows(&database).await.len(), 1);
+    assert_eq!(dump::rows(&database.owner().await).await.len(), 1);
 }
 
 #[tokio::test]
@@ -80,5 +80,5 @@ async fn a_statement_that_would_hold_its_locks_for_too_long_is_ended() {
     let refused = migrator.up(&database.owner_config(), None).await.expect_err("it is too slow");
 
     assert!(refused.to_string().contains("statement timeout"), "{refused}");
-    assert_eq!(dump::rows(&database).await.len(), 0);
+    assert_eq!(dump::rows(&database.owner().await).await.len(), 0);
 }

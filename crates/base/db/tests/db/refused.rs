@@ -40,7 +40,7 @@ async fn a_file_that_was_changed_after_it_was_applied_is_refused_by_name() {
 
     assert!(matches!(up, MigrateError::Altered { name: "0001_first" }), "{up}");
     assert!(matches!(back, MigrateError::Altered { name: "0001_first" }), "{back}");
-    assert_eq!(dump::rows(&database).await.len(), 1);
+    assert_eq!(dump::rows(&database.owner().await).await.len(), 1);
     let states = changed.status(&owner).await.unwrap();
     assert_eq!(states[0].state, MigrationState::Altered { is_whole: true });
     assert_eq!(states[1].state, MigrationState::Pending);
@@ -62,7 +62,7 @@ async fn a_broken_file_leaves_nothing_and_its_line_is_told() {
         refused,
         "migration 0002_second failed at statement 3 (line 4): relation \"c\" does not exist"
     );
-    assert_eq!(dump::rows(&database).await.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(dump::rows(&database.owner().await).await.keys().collect::<Vec<_>>(), ["a"]);
     let mended = sets::migrator(&[good, ("CREATE TABLE b (id int)", "DROP TABLE b")]);
     assert_eq!(mended.up(&owner, None).await.unwrap(), ["0002_second"]);
 }
@@ -76,7 +76,7 @@ async fn all_files_are_read_before_the_first_is_run() {
     let refused = migrator.up(&database.owner_config(), None).await.expect_err("it commits");
 
     assert!(refused.to_string().contains("0002_second cannot be run: line 2"), "{refused}");
-    assert_eq!(dump::rows(&database).await.len(), 0);
+    assert_eq!(dump::rows(&database.owner().await).await.len(), 0);
 }
 
 #[tokio::test]
