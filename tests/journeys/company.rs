@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use sayso_kernel::Timestamp;
-use sayso_testkit::{Client, Process, ProcessSetup};
+use sayso_testkit::{Client, Process, ProcessSetup, until};
 use serde_json::json;
 
 pub const PASSWORD: &str = "correct horse battery staple";
+/// A server that is ready shows its code in the next moment.
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// A server with a CEO, a manager and two of the staff.
@@ -19,15 +21,26 @@ pub struct Company {
 }
 
 impl Company {
-    /// Starts the server and lets everybody in: the first by the operator, the
-    /// others by the CEO.
+    /// Starts the server and lets everybody in: the first by the code that the
+    /// server shows, the others by the CEO.
     pub async fn found(setup: ProcessSetup) -> Self {
+        let server = Process::start(setup).await;
+        let ceo = set_up(&server).await;
+        Self::of(server, ceo).await
+    }
+
+    /// The same, but the first is let in by the operator, who stands in the log
+    /// as nobody.
+    pub async fn found_by_operator(setup: ProcessSetup) -> Self {
         let server = Process::start(setup).await;
         let args = ["user", "create", "--role", "ceo", "--email", "ceo@example.com"];
         let args = [&args[..], &["--name", "Cleo", "--password-stdin"]].concat();
         server.run(&args, PASSWORD).await;
-        let url = server.url();
-        let ceo = Client::login(&url, "ceo@example.com", PASSWORD).await;
+        let ceo = Client::login(&server.url(), "ceo@example.com", PASSWORD).await;
+        Self::of(server, ceo).await
+    }
+
+    async fn of(server: Process, ceo: Client) -> Self {
         let manager = hire(&ceo, "Mona", "manager").await;
         let ann = hire(&ceo, "Ann", "staff").await;
         let bob = hire(&ceo, "Bob", "staff").await;
@@ -37,6 +50,22 @@ impl Company {
     pub fn everybody(&self) -> [(&'static str, &Client); 4] {
         [("ceo", &self.ceo), ("manager", &self.manager), ("ann", &self.ann), ("bob", &self.bob)]
     }
+}
+
+/// Creates the CEO by the code of a new server. The command of the operator is a
+/// process with connections of its own, which costs as much as the server's start.
+async fn set_up(server: &Process) -> Client {
+    let code = until("the code to be shown", SHOWN_WITHIN, async || {
+        let log = server.log();
+        let (_, rest) = log.split_once(r#"{"code":""#)?;
+        rest.split_once('"').map(|(code, _)| code.to_owned())
+    })
+    .await;
+    let mut ceo = Client::anonymous(&server.url());
+    let body = json!({ "code": code, "email": "ceo@example.com", "name": "Cleo",
+                       "password": PASSWORD });
+    ceo.login = ceo.post("/api/setup", body).await.expect(201);
+    ceo
 }
 
 /// Creates a person and logs them in.

@@ -29,7 +29,7 @@ pub struct Stage {
 impl Stage {
     pub async fn open() -> Self {
         let databases = [TestDatabase::new().await, TestDatabase::new().await];
-        let company = Company::found(setup(&databases[0])).await;
+        let company = Company::found_by_operator(setup(&databases[0])).await;
         let empty = Process::start(setup(&databases[1])).await;
         let truth = Truth::of(&databases[0].app_config()).await;
         let empty_truth = Truth::of(&databases[1].app_config()).await;
