@@ -56,7 +56,8 @@ pub fn place(path: &Path) -> Place<'_> {
 }
 
 /// Every file below `root` that somebody wrote, as paths from `root`, sorted.
-/// Without build outputs, installed packages, data and hidden folders.
+/// Without build outputs, installed packages, what is vendored, data and hidden
+/// folders.
 pub fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -83,6 +84,8 @@ fn is_foreign(root: &Path, folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     (name.starts_with('.') && name != ".ci")
         || name == "node_modules"
+        // What others wrote, as they wrote it.
+        || folder == Path::new("vendor")
         || folder == Path::new("target")
         || folder == Path::new("data")
         || root.join(folder).join("CACHEDIR.TAG").exists()
