@@ -97,6 +97,10 @@ async fn before_so_many(
         Ok(())
     });
     let calm = calm.await?;
+    eprintln!(
+        "presence: nobody comes before {sockets} sockets: {:.0} ms of the server",
+        calm.server
+    );
     heard.store(0, Ordering::Relaxed);
     let lively = during(server, async {
         let (mut pace, mut there) = (tokio::time::interval(EVERY), Vec::new());
@@ -112,6 +116,7 @@ async fn before_so_many(
         Ok(())
     });
     let lively = lively.await?;
+    eprintln!("presence: all come and go before {sockets} sockets: {:.0} ms", lively.server);
     stop.send(true)?;
     while let Some(one) = listeners.join_next().await {
         one.context("a listener ended")??;

@@ -143,16 +143,16 @@ async fn beside(
             Err(error) => tell("deliveries", error),
         }
     }
-    if args.wants("soon") {
-        match soon::measure(sayso).await {
-            Ok(soon) => results.soon = Some(soon),
-            Err(error) => tell("how soon events are heard", error),
-        }
-    }
     if args.wants("presence") {
         match presence::measure(sayso).await {
             Ok(changed) => results.presence = Some(changed),
             Err(error) => tell("who comes and goes", error),
+        }
+    }
+    if args.wants("soon") {
+        match soon::measure(sayso).await {
+            Ok(soon) => results.soon = Some(soon),
+            Err(error) => tell("how soon events are heard", error),
         }
     }
     if args.wants("storm") {
