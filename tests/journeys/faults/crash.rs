@@ -11,7 +11,7 @@ use sayso_kernel::Random;
 use sayso_testkit::{ProcessSetup, TestDatabase};
 
 use super::judge::{Verdict, judge};
-use super::storm::{Aftermath, Storm, Target};
+use super::storm::{Aftermath, Keys, Storm, Target};
 
 /// The next 2xx after a kill of the server comes within this.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ fn kills_for(length: Duration, random: &Random) -> Vec<(Duration, Target)> {
 
 /// Judges a run and writes down what it counted: `make faults` collects the
 /// lines of the full forms in `docs/testing.md`.
-fn report(name: &str, length: Duration, aftermath: &Aftermath) -> Verdict {
+pub fn report(name: &str, length: Duration, aftermath: &Aftermath) -> Verdict {
     let verdict = judge(&aftermath.evidence);
     let slowest = aftermath.recoveries.iter().max().copied().unwrap_or_default();
     let line = format!(
@@ -93,6 +93,7 @@ async fn kill_the_server_and_its_database_and_lose_nothing() {
         kills: if full { kills_for(length, &random) } else { short },
         length,
         writers: 4,
+        keys: Keys::EverySecond,
         sockets: if full { 50 } else { 8 },
         seed: 9,
     };
@@ -120,6 +121,7 @@ async fn kill_a_server_on_a_database_that_lives_and_lose_nothing() {
         kills: if full { only_server } else { short },
         length,
         writers: 4,
+        keys: Keys::EverySecond,
         sockets: if full { 50 } else { 8 },
         seed: 10,
     };

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::crash::is_full;
 use super::judge::{Subscriber, Verdict, judge};
 use super::mutants::mutant_bin;
-use super::storm::{channels, collect, connect, write};
+use super::storm::{Channels, Keys, collect, connect, write};
 use super::writer::Memory;
 use crate::clients::metric;
 use crate::company::Company;
@@ -35,7 +35,7 @@ struct Scene {
     database: TestDatabase,
     proxy: Proxy,
     sockets: Arc<Sockets>,
-    channels: Vec<String>,
+    channels: Channels,
     subscribers: Vec<Subscriber>,
 }
 
@@ -61,7 +61,7 @@ impl Scene {
             setup = setup.bin(mutant_bin());
         }
         let mut company = Company::found(setup).await;
-        let channels = channels(&company).await;
+        let channels = Channels::open(&company).await;
         if let Some(mutant) = mutant {
             company.server.stop().await;
             company.server.set("SAYSO_MUTANT", mutant);
@@ -106,7 +106,8 @@ impl Scene {
         let random = Random::seeded(seed);
         // Writers stop when the weather has passed; this is only an end.
         let end = Instant::now() + if is_full() { SOON * 3 } else { Duration::from_secs(4) };
-        let writers = write(&self.company, &self.channels, WRITERS, &random, end);
+        let writers =
+            write(&self.company, &self.channels, (WRITERS, Keys::EverySecond), &random, end);
         weather(&self).await;
         self.proxy.set(Weather::Fair);
         let mut memory = Memory::default();

@@ -7,7 +7,7 @@ use sayso_config::process_environment;
 use sayso_testkit::{ProcessSetup, TestDatabase};
 
 use super::judge::{Verdict, judge};
-use super::storm::{Storm, Target};
+use super::storm::{Keys, Storm, Target};
 
 /// The binary with the broken branches.
 pub fn mutant_bin() -> PathBuf {
@@ -35,6 +35,8 @@ async fn verdict_on(mutant: &'static str) -> Verdict {
         kills: kills.to_vec(),
         length: Duration::from_millis(5000),
         writers: 6,
+        // What is broken here is the way of writes that have one.
+        keys: Keys::All,
         sockets: 4,
         seed: 11,
     };

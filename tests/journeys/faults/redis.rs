@@ -14,7 +14,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::crash::is_full;
 use super::judge::{Verdict, judge};
-use super::storm::{KINDS, channels, collect, connect, leave_in_turn};
+use super::storm::{Channels, KINDS, collect, connect, leave_in_turn};
 use super::way::Way;
 use super::writer::{Memory, Writer};
 use crate::cluster::Cluster;
@@ -80,7 +80,7 @@ async fn storm(name: &str, blows: &[(u64, Blow)]) -> Seen {
     let by_way =
         |setup: ProcessSetup, redis: &TestRedis| setup.env("REDIS_URL", redis.url_at(way.port()));
     let mut cluster = Cluster::on(database, redis, limits, by_way).await;
-    let channels = channels(&cluster.company).await;
+    let channels = Channels::open(&cluster.company).await;
     let truth = Truth::of(&cluster.database.app_config()).await;
     truth.settle().await;
     let people = cluster.everybody();
@@ -121,16 +121,18 @@ async fn storm(name: &str, blows: &[(u64, Blow)]) -> Seen {
 /// Four writers, two at each node.
 fn write(
     people: &[(String, Client)],
-    channels: &[String],
+    channels: &Channels,
     end: Instant,
 ) -> Vec<tokio::task::JoinHandle<Memory>> {
     let random = Random::seeded(12);
     (0..4)
         .map(|turn| {
+            let person = &people[turn * 3 % people.len()].1;
             let writer = Writer {
                 name: format!("writer-{turn}"),
-                person: people[turn * 3 % people.len()].1.clone(),
-                channel: channels[turn % channels.len()].clone(),
+                person: person.clone(),
+                channels: channels.of(person),
+                has_keys: turn.is_multiple_of(2),
                 pause: PAUSE,
                 random: random.clone(),
             };

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::crash::is_full;
 use super::judge::judge;
-use super::storm::{KINDS, channels, collect, connect, longest_absence};
+use super::storm::{Channels, KINDS, collect, connect, longest_absence};
 use super::writer::{Memory, Writer};
 use crate::cluster::Cluster;
 use crate::truth::Truth;
@@ -25,7 +25,7 @@ async fn nodes_are_restarted_in_turn_and_nobody_misses_anything() {
     let (count, rounds) = if is_full() { (200, 4) } else { (24, 1) };
     let linger = |setup: ProcessSetup| setup.env("SAYSO_HTTP__DRAIN_MS", "500");
     let mut cluster = Cluster::with(linger, |setup, _| setup).await;
-    let channels = channels(&cluster.company).await;
+    let channels = Channels::open(&cluster.company).await;
     let config = cluster.database.app_config();
     let truth = Truth::of(&config).await;
     truth.settle().await;
@@ -47,7 +47,9 @@ async fn nodes_are_restarted_in_turn_and_nobody_misses_anything() {
             let writer = Writer {
                 name: format!("writer-{turn}"),
                 person: people[turn].1.clone(),
-                channel: channels[turn % channels.len()].clone(),
+                channels: channels.of(&people[turn].1),
+                // No write may fail for good here, so each may be sent again.
+                has_keys: true,
                 pause: Duration::from_millis(40),
                 random: random.clone(),
             };

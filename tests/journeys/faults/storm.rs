@@ -28,6 +28,14 @@ pub enum Target {
     Database,
 }
 
+/// Who writes under an `Idempotency-Key`: the others meet a kill in the one
+/// statement that a write without a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    All,
+    EverySecond,
+}
+
 /// How a storm goes.
 pub struct Storm {
     pub setup: ProcessSetup,
@@ -39,6 +47,7 @@ pub struct Storm {
     pub kills: Vec<(Duration, Target)>,
     pub length: Duration,
     pub writers: usize,
+    pub keys: Keys,
     pub sockets: usize,
     pub seed: u64,
 }
@@ -66,7 +75,7 @@ const HEARD_WITHIN: Duration = Duration::from_secs(15);
 impl Storm {
     pub async fn rage(self) -> Aftermath {
         let mut company = Company::found(self.setup.clone()).await;
-        let channels = channels(&company).await;
+        let channels = Channels::open(&company).await;
         if let Some(mutant) = self.mutant {
             company.server.stop().await;
             company.server.set("SAYSO_MUTANT", mutant);
@@ -85,7 +94,7 @@ impl Storm {
         let started = Instant::now();
         let end = started + self.length;
         let random = Random::seeded(self.seed);
-        let writers = write(&company, &channels, self.writers, &random, end);
+        let writers = write(&company, &channels, (self.writers, self.keys), &random, end);
         let names = subscribers.iter().map(|one| one.name.clone()).collect();
         tokio::spawn(leave_in_turn(Arc::clone(&sockets), names, end));
         let recoveries = kill_all(&mut company, &self.kills, started).await;
@@ -107,28 +116,62 @@ pub const KINDS: [&[&str]; 4] = [&["websocket"], &["polling"], &["websocket"], &
 /// So many people write until `end`.
 pub fn write(
     company: &Company,
-    channels: &[String],
-    count: usize,
+    channels: &Channels,
+    (count, keys): (usize, Keys),
     random: &Random,
     end: Instant,
 ) -> Vec<JoinHandle<Memory>> {
-    let writer = |turn: usize| Writer {
-        name: format!("writer-{turn}"),
-        person: company.everybody()[turn % 4].1.clone(),
-        channel: channels[turn % channels.len()].clone(),
-        pause: PAUSE,
-        random: random.clone(),
+    let everybody = company.everybody();
+    let writer = |turn: usize| {
+        let person = everybody[turn % everybody.len()].1;
+        Writer {
+            name: format!("writer-{turn}"),
+            person: person.clone(),
+            channels: channels.of(person),
+            has_keys: keys == Keys::All || turn.is_multiple_of(2),
+            pause: PAUSE,
+            random: random.clone(),
+        }
     };
     (0..count).map(|turn| tokio::spawn(writer(turn).run(end))).collect()
 }
 
-/// One for everybody, and one that only two are in.
-pub async fn channels(company: &Company) -> Vec<String> {
-    let Company { ceo, manager, ann, bob, .. } = company;
-    // Every writer must be in the channel it writes to.
-    let all = open_channel(ceo, "all hands", &[manager, ann, bob]).await;
-    let twin = open_channel(ceo, "all ears", &[manager, ann, bob]).await;
-    vec![all, twin]
+/// The channels of a company, and who is in each.
+pub struct Channels(Vec<(String, Vec<String>)>);
+
+/// Who of [`Company::everybody`] is in each: half of them are everybody's, and
+/// the others two people's, so that it is seen when a third hears of them.
+const CHANNELS: [&[usize]; 10] = [
+    &[0, 1, 2, 3],
+    &[0, 2],
+    &[0, 1, 2, 3],
+    &[1, 3],
+    &[0, 1, 2, 3],
+    &[0, 3],
+    &[0, 1, 2, 3],
+    &[0, 1],
+    &[0, 1, 2, 3],
+    &[1, 2],
+];
+
+impl Channels {
+    /// Opens all of them.
+    pub async fn open(company: &Company) -> Self {
+        let everybody = company.everybody().map(|(_, person)| person);
+        let mut all = Vec::new();
+        for (number, places) in CHANNELS.iter().enumerate() {
+            let members: Vec<&Client> = places.iter().map(|place| everybody[*place]).collect();
+            let id = open_channel(members[0], &format!("channel {number}"), &members[1..]).await;
+            all.push((id, members.iter().map(|one| one.user_id().to_owned()).collect()));
+        }
+        Self(all)
+    }
+
+    /// Those that a person is in, and so may write to.
+    pub fn of(&self, person: &Client) -> Vec<String> {
+        let is_in = |members: &[String]| members.iter().any(|one| one == person.user_id());
+        self.0.iter().filter(|(_, members)| is_in(members)).map(|(id, _)| id.clone()).collect()
+    }
 }
 
 /// Connects sockets of these people in turn, by these transports in turn.

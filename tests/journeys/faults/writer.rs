@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use sayso_kernel::Random;
-use sayso_testkit::{Client, Reply};
-use serde_json::json;
+use sayso_testkit::{Client, Reply, read};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -17,14 +18,19 @@ use super::judge::Acked;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long a writer goes on asking after the storm.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
-/// Every tenth write is sent twice at once.
-const TWINS: u32 = 10;
+/// Every fifth write with a key is sent twice at once, and the first of each
+/// writer, so that on a slow machine there is one as well.
+const TWINS: u32 = 5;
 
 /// One writer.
 pub struct Writer {
     pub name: String,
     pub person: Client,
-    pub channel: String,
+    /// Where it writes, in turn.
+    pub channels: Vec<String>,
+    /// Whether a write has an `Idempotency-Key`. Without one it is sent once:
+    /// nobody knows what became of it where no answer comes.
+    pub has_keys: bool,
     /// Pause between two writes.
     pub pause: Duration,
     pub random: Random,
@@ -44,7 +50,7 @@ pub struct Memory {
 
 impl Writer {
     /// Writes until `end`, each write under a key of its own and again and
-    /// again until it is answered.
+    /// again until it is answered, or each once and without a key.
     pub async fn run(self, end: Instant) -> Memory {
         self.run_until(watch::Sender::new(end).subscribe()).await
     }
@@ -59,12 +65,15 @@ impl Writer {
             number += 1;
             // What it says is its key as well.
             let content = format!("{}-{number}", writer.name);
+            let channel = &writer.channels[number % writer.channels.len()];
+            let path = format!("/api/channels/{channel}/messages");
             let asking = |content: String| {
-                let writer = Arc::clone(&writer);
-                tokio::spawn(async move { writer.ask(&content, end + LAST_ANSWERS).await })
+                let (writer, path) = (Arc::clone(&writer), path.clone());
+                tokio::spawn(async move { writer.ask(&path, &content, end + LAST_ANSWERS).await })
             };
             let mut answers = vec![asking(content.clone())];
-            if writer.random.below(TWINS) == 0 {
+            let is_twin = number == 1 || writer.random.below(TWINS) == 0;
+            if writer.has_keys && is_twin {
                 answers.push(asking(content.clone()));
             }
             for answer in answers {
@@ -75,14 +84,13 @@ impl Writer {
         memory
     }
 
-    /// Sends one write until it is answered for good.
-    async fn ask(&self, content: &str, end: Instant) -> Answer {
-        let path = format!("/api/channels/{}/messages", self.channel);
+    /// Sends one write until it is answered for good, or once.
+    async fn ask(&self, path: &str, content: &str, end: Instant) -> Answer {
         let body = json!({ "content": content });
         let mut answer = Answer::default();
         while Instant::now() < end {
             let asked = Instant::now();
-            let reply = self.person.post_once(&path, &body, content).await;
+            let reply = self.send(path, &body, content).await;
             answer.slowest = answer.slowest.max(asked.elapsed());
             if let Some(reply) = reply {
                 if reply.status.as_u16() == 201 {
@@ -96,9 +104,19 @@ impl Writer {
                 answer.twins += usize::from(reply.status.as_u16() == 409);
             }
             answer.patience += 1;
+            if !self.has_keys {
+                break;
+            }
             sleep(PATIENCE).await;
         }
         answer
+    }
+
+    async fn send(&self, path: &str, body: &Value, key: &str) -> Option<Reply> {
+        if self.has_keys {
+            return self.person.post_once(path, body, key).await;
+        }
+        read(self.person.request(Method::POST, path).json(body)).await.ok()
     }
 }
 
