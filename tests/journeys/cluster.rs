@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use sayso_db::tokio_postgres::Config;
 use sayso_testkit::{Client, Process, ProcessSetup, Sockets, TestDatabase, TestRedis, until};
 use serde_json::json;
 
@@ -17,6 +18,21 @@ const GONE_WITHIN: Duration = Duration::from_secs(1);
 const BUSY: u32 = 5;
 /// Such events that are looked at: a machine that is busy is so by fits.
 const MEASURED: usize = 3;
+
+/// Waits until the nodes at which somebody is have applied everything that was
+/// committed.
+pub async fn settle(config: &Config, somebody: &[Client]) {
+    let head = Truth::of(config).await.mark().await;
+    for node in somebody {
+        until("a node to know all", SOON, async || {
+            let ready = node.get("/health/ready").await;
+            let position = ready.body["checks"]["position"].as_str()?;
+            let applied: i64 = position.split_once(':')?.1.parse().ok()?;
+            (applied >= head).then_some(())
+        })
+        .await;
+    }
+}
 
 /// The company at its first node, and the second.
 pub struct Cluster {
@@ -72,16 +88,7 @@ impl Cluster {
     /// Waits until both nodes have applied everything that was committed.
     pub async fn settle(&self) {
         let ceo = &self.company.ceo;
-        let head = Truth::of(&self.database.app_config()).await.mark().await;
-        for node in [ceo, &self.there(ceo)] {
-            until("a node to know all", SOON, async || {
-                let ready = node.get("/health/ready").await;
-                let position = ready.body["checks"]["position"].as_str()?;
-                let applied: i64 = position.split_once(':')?.1.parse().ok()?;
-                (applied >= head).then_some(())
-            })
-            .await;
-        }
+        settle(&self.database.app_config(), &[ceo.clone(), self.there(ceo)]).await;
     }
 
     /// In which time a session that ends is gone here, with its sockets: what is

@@ -7,6 +7,7 @@ mod database;
 mod descriptors;
 mod disk;
 mod fail_point;
+mod handover;
 mod judge;
 mod line;
 mod mutants;
