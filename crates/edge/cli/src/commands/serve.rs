@@ -121,9 +121,15 @@ async fn greet(node: &Node, args: &ServeArgs) -> Result<()> {
     } else {
         let ctx =
             Ctx::anonymous(Via::System, node.auth.app.clock.clone(), node.auth.app.random.clone());
-        let code = sayso_auth::create_setup_code(&node.auth.app.db, &ctx).await?;
-        if let Some(code) = code {
-            text.push_str(&greeting::setup(&base, &code));
+        match sayso_auth::create_setup_code(&node.auth.app.db, &ctx).await {
+            Ok(Some(code)) => text.push_str(&greeting::setup(&base, &code)),
+            Ok(None) => {}
+            // A database that went away in this moment comes back, and the
+            // server waits for it as at any other.
+            Err(fault) => tracing::warn!(
+                %fault,
+                "it cannot be asked whether anybody is in here: a set-up code comes with the next start"
+            ),
         }
     }
     say(&text);
