@@ -24,6 +24,10 @@ const EVERY: Duration = Duration::from_millis(300);
 /// Until a server has come to rest.
 const REST: Duration = Duration::from_secs(3);
 
+/// Until the threads that hashed passwords have ended: what a thread has used
+/// is no longer counted then, and would be taken off.
+const HASHED: Duration = Duration::from_secs(15);
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Changed {
@@ -42,6 +46,7 @@ pub struct Changed {
 /// Before a thousand sockets, and before them before one.
 pub async fn measure(server: &Running) -> Result<Changed> {
     let tokens = visitors(server).await?;
+    tokio::time::sleep(HASHED).await;
     let (alone, _) = before_so_many(server, 1, &tokens).await?;
     let (all, heard) = before_so_many(server, SOCKETS, &tokens).await?;
     let changes = 2 * tokens.len();
