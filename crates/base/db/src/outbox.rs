@@ -5,7 +5,7 @@ use sayso_kernel::{Code, Fault, Kind, Timestamp};
 use sayso_telemetry::trace::TraceContext;
 use uuid::Uuid;
 
-use crate::{Came, Fact, Sql, Stream};
+use crate::{Fact, Sql, Stream};
 
 /// One request changes too much.
 pub const TOO_MUCH: Code =
@@ -115,23 +115,21 @@ fn effects_json(fact: &Fact) -> Option<String> {
 /// The audit entry as it will be stored and hashed, but for its place in the
 /// chain.
 fn audit_json(ctx: &Ctx, fact: &Fact, at: Timestamp) -> String {
-    let own = || Came {
-        session_id: ctx.session_id(),
-        origin: ctx.origin.clone(),
-        request_id: ctx.request_id.clone(),
+    let (session_id, origin, request_id) = match &fact.came {
+        Some(came) => (came.session_id, &came.origin, &came.request_id),
+        None => (ctx.session_id(), &ctx.origin, &ctx.request_id),
     };
-    let came = fact.came.clone().unwrap_or_else(own);
     let entry = serde_json::json!({
         "action": fact.kind.name,
         "at": at,
         "actorId": fact.actor.or(ctx.user_id()),
-        "sessionId": came.session_id,
+        "sessionId": session_id,
         "role": ctx.role(),
         "via": ctx.via.as_str(),
         "correlationId": ctx.correlation_id,
-        "requestId": came.request_id.as_deref(),
-        "address": came.origin.address,
-        "agent": came.origin.agent,
+        "requestId": request_id.as_deref(),
+        "address": origin.address,
+        "agent": origin.agent,
         "subject": fact.subject.as_ref().map(|subject| {
             serde_json::json!({ "type": subject.kind, "id": subject.id })
         }),
