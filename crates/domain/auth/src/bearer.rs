@@ -16,7 +16,7 @@ use crate::error::{
     SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED, WRONG_PROOFS,
 };
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{CONNECT, First, Refusal, Refusals, RefusedActor};
+use crate::refusals::{CONNECT, Refusal, Refusals, RefusedActor};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
@@ -82,8 +82,8 @@ pub async fn watch<F: Future<Output = Response>>(
 ) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
     let ctx = request.extensions().get::<Ctx>();
-    let Origin { address, agent } = ctx.map(|ctx| ctx.origin.clone()).unwrap_or_default();
-    let first = First { agent, request_id: ctx.and_then(|ctx| ctx.request_id.clone()) };
+    let origin = ctx.map(|ctx| ctx.origin.clone()).unwrap_or_default();
+    let request_id = ctx.and_then(|ctx| ctx.request_id.clone());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let response = next(request).await;
@@ -94,7 +94,9 @@ pub async fn watch<F: Future<Output = Response>>(
             _ => None,
         };
         let (method, status) = (method.to_string(), response.status().as_u16());
-        refusals.note(Refusal { actor, address, method, route, status }, first);
+        let (address, session_id) = (origin.address.clone(), actor.map(|actor| actor.session_id));
+        let came = sayso_db::Came { session_id, origin, request_id };
+        refusals.note(Refusal { actor, address, method, route, status }, came);
     }
     response
 }

@@ -1,7 +1,7 @@
 //! The facts of the door: all of them for the audit alone. Those that end a
 //! session carry the effect that closes its sockets.
 
-use sayso_access::{Origin, SessionId, UserId};
+use sayso_access::{SessionId, UserId};
 use sayso_db::{Came, Effect, Fact, FactKind};
 use sayso_users::events::ACCESS_CHANGED;
 use serde_json::json;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::api_token::NewToken;
 use crate::error::SESSION_REVOKED;
 use crate::model::{NewSession, Opened};
-use crate::refusals::{First, Refusal};
+use crate::refusals::Refusal;
 
 const fn audited(name: &'static str, summary: &'static str) -> FactKind {
     FactKind { name, is_event: false, is_audited: true, stream: "", summary }
@@ -128,18 +128,14 @@ pub const FACTS: &[&FactKind] = &[
 
 /// Somebody asked for what they may not have.
 #[must_use]
-pub fn access_refused(refusal: &Refusal, first: &First, count: u32) -> Fact {
+pub fn access_refused(refusal: &Refusal, first: Came, count: u32) -> Fact {
     let details = json!({
         "method": refusal.method,
         "route": refusal.route,
         "status": refusal.status,
         "count": count,
     });
-    let fact = Fact::audit_only(&ACCESS_REFUSED).details(details).came(Came {
-        session_id: refusal.actor.map(|actor| actor.session_id),
-        origin: Origin { address: refusal.address.clone(), agent: first.agent.clone() },
-        request_id: first.request_id.clone(),
-    });
+    let fact = Fact::audit_only(&ACCESS_REFUSED).details(details).came(first);
     match refusal.actor {
         Some(actor) => fact.by(actor.user_id),
         None => fact,

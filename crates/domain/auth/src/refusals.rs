@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use sayso_access::{Actor, Ctx, Origin, Via};
-use sayso_db::{Db, Tx};
+use sayso_db::{Came, Db, Tx};
 use sayso_kernel::{Clock, Fault, Kind, Random};
 use tokio_util::sync::CancellationToken;
 
@@ -63,26 +63,18 @@ impl From<&Actor> for RefusedActor {
     }
 }
 
-/// How the first of several came that are one entry.
+/// What was refused since it was last written: how the first of those came that
+/// are one entry, and how many they are. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct First {
-    /// With what.
-    pub agent: Option<String>,
-    /// As which request.
-    pub request_id: Option<Arc<str>>,
-}
-
-/// What was refused since it was last written. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct Refusals(Arc<Mutex<HashMap<Refusal, (First, u32)>>>);
+pub struct Refusals(Arc<Mutex<HashMap<Refusal, (Came, u32)>>>);
 
 impl Refusals {
-    pub(crate) fn note(&self, refusal: Refusal, first: First) {
+    pub(crate) fn note(&self, refusal: Refusal, came: Came) {
         metrics::counter!("sayso_access_refusals_total", "status" => refusal.status.to_string())
             .increment(1);
         let mut noted = self.0.lock();
         if noted.len() < NOTED_MAX || noted.contains_key(&refusal) {
-            noted.entry(refusal).or_insert((first, 0)).1 += 1;
+            noted.entry(refusal).or_insert((came, 0)).1 += 1;
         } else {
             metrics::counter!("sayso_access_refusals_unwritten_total").increment(1);
         }
@@ -99,9 +91,10 @@ impl Refusals {
         let kind = fault.kind();
         if matches!(kind, Kind::Unauthenticated | Kind::Forbidden | Kind::NotFound) {
             let (method, route) = (SOCKET.to_owned(), route.to_owned());
-            let Origin { address, agent } = origin.clone();
-            let refusal = Refusal { actor, address, method, route, status: kind.status() };
-            self.note(refusal, First { agent, request_id: None });
+            let (address, status) = (origin.address.clone(), kind.status());
+            let session_id = actor.map(|actor| actor.session_id);
+            let came = Came { session_id, origin: origin.clone(), request_id: None };
+            self.note(Refusal { actor, address, method, route, status }, came);
         }
     }
 
@@ -125,10 +118,10 @@ impl Refusals {
 /// One commit for all of them.
 ///
 /// Audit: `access.refused`, each with its count.
-async fn write(db: &Db, ctx: &Ctx, noted: Vec<(Refusal, (First, u32))>) -> Result<(), Fault> {
+async fn write(db: &Db, ctx: &Ctx, noted: Vec<(Refusal, (Came, u32))>) -> Result<(), Fault> {
     let work = async move |tx: &mut Tx, _: &Ctx| {
         for (refusal, (first, count)) in &noted {
-            tx.emit(events::access_refused(refusal, first, *count));
+            tx.emit(events::access_refused(refusal, first.clone(), *count));
         }
         Ok(())
     };
