@@ -28,6 +28,7 @@ mod faults;
 mod figures;
 mod golden;
 mod kinds;
+mod known;
 mod limits;
 mod listening;
 mod lists;

@@ -75,6 +75,15 @@ impl Ctx {
         Self { actor: None, via, correlation_id, request_id: None, origin, clock, random }
     }
 
+    /// The context of what comes over a socket, from there: each event has an id
+    /// of its own, which its answer tells.
+    #[must_use]
+    pub fn of_socket(origin: Origin, clock: Clock, random: Random) -> Self {
+        let ctx = Self::anonymous(Via::Socket, clock, random);
+        let request_id = Some(ctx.correlation_id.to_string().into());
+        Self { request_id, origin, ..ctx }
+    }
+
     /// The same context, acting for `actor`.
     #[must_use]
     pub fn acting_as(mut self, actor: Actor) -> Self {

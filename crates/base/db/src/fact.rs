@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use sayso_access::{Origin, SessionId, UserId};
+use sayso_access::{Ctx, Origin, Role, SessionId, UserId, Via};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -113,14 +113,30 @@ pub struct Fact {
 }
 
 /// How somebody came whose doing is written later, with that of others.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Came {
+    /// Through which door.
+    pub via: Via,
+    /// The role of whoever came, where that is known.
+    pub role: Option<Role>,
     /// The session, where there was one.
     pub session_id: Option<SessionId>,
     /// From where, and with what.
     pub origin: Origin,
     /// The request.
     pub request_id: Option<Arc<str>>,
+}
+
+impl From<&Ctx> for Came {
+    fn from(ctx: &Ctx) -> Self {
+        Self {
+            via: ctx.via,
+            role: ctx.role(),
+            session_id: ctx.session_id(),
+            origin: ctx.origin.clone(),
+            request_id: ctx.request_id.clone(),
+        }
+    }
 }
 
 impl Fact {

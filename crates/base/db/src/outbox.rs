@@ -115,17 +115,18 @@ fn effects_json(fact: &Fact) -> Option<String> {
 /// The audit entry as it will be stored and hashed, but for its place in the
 /// chain.
 fn audit_json(ctx: &Ctx, fact: &Fact, at: Timestamp) -> String {
-    let (session_id, origin, request_id) = match &fact.came {
-        Some(came) => (came.session_id, &came.origin, &came.request_id),
-        None => (ctx.session_id(), &ctx.origin, &ctx.request_id),
+    let (who, origin, request_id) = match &fact.came {
+        Some(came) => ((came.via, came.role, came.session_id), &came.origin, &came.request_id),
+        None => ((ctx.via, ctx.role(), ctx.session_id()), &ctx.origin, &ctx.request_id),
     };
+    let (via, role, session_id) = who;
     let entry = serde_json::json!({
         "action": fact.kind.name,
         "at": at,
         "actorId": fact.actor.or(ctx.user_id()),
         "sessionId": session_id,
-        "role": ctx.role(),
-        "via": ctx.via.as_str(),
+        "role": role,
+        "via": via.as_str(),
         "correlationId": ctx.correlation_id,
         "requestId": request_id.as_deref(),
         "address": origin.address,

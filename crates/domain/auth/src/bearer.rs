@@ -16,7 +16,7 @@ use crate::error::{
     SCOPE_MISSING, SESSION_REVOKED, TOKEN_EXPIRED, TOKEN_INVALID, TOTP_REQUIRED, WRONG_PROOFS,
 };
 use crate::model::{SessionState, TokenState, Verified};
-use crate::refusals::{CONNECT, Refusal, Refusals, RefusedActor};
+use crate::refusals::{CONNECT, Refusals};
 use crate::scope::{Scope, Scopes};
 use crate::token::Claims;
 use crate::{AuthState, Keys, api_token, repo, rotation};
@@ -81,22 +81,17 @@ pub async fn watch<F: Future<Output = Response>>(
     next: impl FnOnce(Request) -> F,
 ) -> Response {
     let identity = request.extensions().get::<Identity>().cloned();
-    let ctx = request.extensions().get::<Ctx>();
-    let origin = ctx.map(|ctx| ctx.origin.clone()).unwrap_or_default();
-    let request_id = ctx.and_then(|ctx| ctx.request_id.clone());
+    let ctx = request.extensions().get::<Ctx>().cloned();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let response = next(request).await;
-    let Some(route) = route else { return response };
+    let (Some(route), Some(ctx)) = (route, ctx) else { return response };
     if is_noted(identity.as_ref(), (&method, &route), &response) {
-        let actor = match &identity {
-            Some(Identity::Known(actor)) => Some(RefusedActor::from(actor)),
-            _ => None,
+        let ctx = match identity {
+            Some(Identity::Known(actor)) => ctx.acting_as(actor),
+            _ => ctx,
         };
-        let (method, status) = (method.to_string(), response.status().as_u16());
-        let (address, session_id) = (origin.address.clone(), actor.map(|actor| actor.session_id));
-        let came = sayso_db::Came { session_id, origin, request_id };
-        refusals.note(Refusal { actor, address, method, route, status }, came);
+        refusals.note(&ctx, (method.to_string(), route), response.status().as_u16());
     }
     response
 }
@@ -252,10 +247,12 @@ pub async fn let_in(
     (token, origin): (&str, &Origin),
 ) -> Result<Verified, Fault> {
     let entered = enter(auth, token).await;
-    let comer = entered.as_ref().ok().map(|entered| RefusedActor::from(&entered.actor));
+    let comer = entered.as_ref().ok().map(|entered| entered.actor.clone());
     let outcome = entered.and_then(Entered::for_a_socket);
     if let Err(fault) = &outcome {
-        refusals.note_socket(comer, origin, CONNECT, fault);
+        let (clock, random) = (auth.app.clock.clone(), auth.app.random.clone());
+        let ctx = Ctx { actor: comer, ..Ctx::of_socket(origin.clone(), clock, random) };
+        refusals.note_socket(&ctx, CONNECT, fault);
     }
     outcome
 }

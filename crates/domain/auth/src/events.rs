@@ -137,7 +137,7 @@ pub fn access_refused(refusal: &Refusal, first: Came, count: u32) -> Fact {
     });
     let fact = Fact::audit_only(&ACCESS_REFUSED).details(details).came(first);
     match refusal.actor {
-        Some(actor) => fact.by(actor.user_id),
+        Some((user, _)) => fact.by(user),
         None => fact,
     }
 }

@@ -14,6 +14,7 @@
 mod activity;
 pub mod api_token;
 pub mod bearer;
+pub mod devices;
 pub mod error;
 pub mod events;
 pub mod external;

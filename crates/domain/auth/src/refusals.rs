@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sayso_access::{Actor, Ctx, Origin, Via};
+use sayso_access::{Ctx, SessionId, UserId, Via};
 use sayso_db::{Came, Db, Tx};
 use sayso_kernel::{Clock, Fault, Kind, Random};
 use tokio_util::sync::CancellationToken;
@@ -35,8 +35,8 @@ const NOTED_MAX: usize = 500;
 /// A refusal: who, what, how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
-    /// Who asked, if that is known.
-    pub actor: Option<RefusedActor>,
+    /// Who asked and in which session, if that is known.
+    pub actor: Option<(UserId, SessionId)>,
     /// From where.
     pub address: Option<String>,
     /// `GET`, `POST`, …; of sockets [`SOCKET`].
@@ -48,53 +48,32 @@ pub struct Refusal {
     pub status: u16,
 }
 
-/// Who was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RefusedActor {
-    /// The person.
-    pub user_id: sayso_access::UserId,
-    /// Their session.
-    pub session_id: sayso_access::SessionId,
-}
-
-impl From<&Actor> for RefusedActor {
-    fn from(actor: &Actor) -> Self {
-        Self { user_id: actor.user_id, session_id: actor.session_id }
-    }
-}
-
 /// What was refused since it was last written: how the first of those came that
 /// are one entry, and how many they are. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals(Arc<Mutex<HashMap<Refusal, (Came, u32)>>>);
 
 impl Refusals {
-    pub(crate) fn note(&self, refusal: Refusal, came: Came) {
+    /// Notes what was refused to whom: a method and a route.
+    pub(crate) fn note(&self, ctx: &Ctx, (method, route): (String, String), status: u16) {
+        let actor = ctx.actor.as_ref().map(|actor| (actor.user_id, actor.session_id));
+        let address = ctx.origin.address.clone();
+        let refusal = Refusal { actor, address, method, route, status };
         metrics::counter!("sayso_access_refusals_total", "status" => refusal.status.to_string())
             .increment(1);
         let mut noted = self.0.lock();
         if noted.len() < NOTED_MAX || noted.contains_key(&refusal) {
-            noted.entry(refusal).or_insert((came, 0)).1 += 1;
+            noted.entry(refusal).or_insert_with(|| (ctx.into(), 0)).1 += 1;
         } else {
             metrics::counter!("sayso_access_refusals_unwritten_total").increment(1);
         }
     }
 
     /// Notes what a socket was refused, of the kinds that are noted of HTTP.
-    pub fn note_socket(
-        &self,
-        actor: Option<RefusedActor>,
-        origin: &Origin,
-        route: &str,
-        fault: &Fault,
-    ) {
+    pub fn note_socket(&self, ctx: &Ctx, route: &str, fault: &Fault) {
         let kind = fault.kind();
         if matches!(kind, Kind::Unauthenticated | Kind::Forbidden | Kind::NotFound) {
-            let (method, route) = (SOCKET.to_owned(), route.to_owned());
-            let (address, status) = (origin.address.clone(), kind.status());
-            let session_id = actor.map(|actor| actor.session_id);
-            let came = Came { session_id, origin: origin.clone(), request_id: None };
-            self.note(Refusal { actor, address, method, route, status }, came);
+            self.note(ctx, (SOCKET.to_owned(), route.to_owned()), kind.status());
         }
     }
 

@@ -2,6 +2,7 @@
 //! the files beside.
 
 pub mod api_token;
+pub mod device;
 pub mod external;
 pub mod key;
 pub mod reset;
@@ -174,7 +175,8 @@ pub const ALL: &[&Sql] = &[
 /// Every statement of this crate, for the test that prepares each of them.
 #[must_use]
 pub fn statements() -> Vec<&'static Sql> {
-    let beside = [key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL];
+    let beside =
+        [key::ALL, second_factor::ALL, reset::ALL, api_token::ALL, external::ALL, device::ALL];
     [&[ALL, people::ALL, standing::ALL], &beside[..]].concat().concat()
 }
 

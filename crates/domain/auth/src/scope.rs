@@ -217,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn each_permission_is_asked_for_by_a_request_that_there_is() {
+        let endpoints = include_str!("../../../../golden/endpoints.txt");
+        let exists = |method: &str, path: &str| {
+            endpoints.lines().any(|line| line.split_whitespace().take(2).eq([path, method]))
+        };
+        assert!(exists("POST", "/api/tasks") && !exists("POST", "/api/no-such-thing"));
+        for permission in Permission::all() {
+            let (method, path) = door(permission);
+            assert!(exists(method, path), "{permission:?} is asked for by {method} {path}");
+        }
+    }
+
+    #[test]
     fn each_route_needs_its_scope() {
         for (method, route, needs) in [
             ("GET", "/api/tasks/{id}", vec![Scope::Read]),

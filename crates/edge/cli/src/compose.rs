@@ -122,6 +122,11 @@ async fn start_on(
     let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
     first.await.context("the log of the database cannot be read")?;
     let limiter = limiter(&settings.limits, redis.as_ref());
+    if settings.limits.enabled {
+        let (db, clock, limiter) = (app.db.clone(), app.clock.clone(), limiter.clone());
+        let known = sayso_auth::devices::follow(db, clock, limiter, stop_background.clone());
+        background.spawn(known);
+    }
     let refusals = Refusals::default();
     let gateway = gateway(&app, settings, &auth, (volatile, &limiter, &refusals));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());

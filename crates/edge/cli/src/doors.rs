@@ -54,9 +54,7 @@ fn barred(scopes: &Scopes) -> Barred {
 
 /// What is refused to sockets stands in the audit as what HTTP refuses.
 pub(crate) fn refused(refusals: Refusals) -> Refused {
-    Arc::new(move |actor, origin, event, fault| {
-        refusals.note_socket(Some(actor.into()), origin, event, fault);
-    })
+    Arc::new(move |ctx, event, fault| refusals.note_socket(ctx, event, fault))
 }
 
 /// Which sessions were refreshed since their sockets came, all in one question.

@@ -94,7 +94,7 @@ async fn work(session: Arc<Session>) {
             session.node.presence.active(user, session.id, now);
         }
         let is_known = own.is_some() || session.node.inbound.on.contains_key(name.as_str());
-        let span = spans::asked(&name, is_known, &ctx);
+        let (span, asked) = (spans::asked(&name, is_known, &ctx), ctx.clone());
         let outcome = async {
             match own {
                 Some(own) => own.answer(&session, data).await,
@@ -106,7 +106,7 @@ async fn work(session: Arc<Session>) {
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
             if is_known {
-                (session.node.refused)(&session.actor, &session.origin, &name, fault);
+                (session.node.refused)(&asked, &name, fault);
             }
         }
         answer(&session, line, &outcome, &request_id);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
-use sayso_access::{Actor, Ctx, Origin, SessionId, Via};
+use sayso_access::{Actor, Ctx, Origin, SessionId};
 use sayso_events::{Acked, Hub, Log, Presence, Volatile};
 use sayso_kernel::{Clock, Code, Fault, Random, Timestamp};
 
@@ -63,9 +63,8 @@ pub(crate) struct Since {
 pub type Gate =
     Arc<dyn Fn(String, Origin) -> BoxFuture<'static, Result<Verified, Fault>> + Send + Sync>;
 
-/// Hears what was refused to somebody who came from there: an event that
-/// clients may send, and why.
-pub type Refused = Arc<dyn Fn(&Actor, &Origin, &str, &Fault) + Send + Sync>;
+/// Hears what was refused to somebody: an event that clients may send, and why.
+pub type Refused = Arc<dyn Fn(&Ctx, &str, &Fault) + Send + Sync>;
 
 /// Says until when the newest access token of each of these sessions is good.
 /// One that has ended, or is not known, is left out.
@@ -111,9 +110,7 @@ pub(crate) struct Node {
 impl Node {
     /// The context of one event of a client.
     pub(crate) fn ctx(&self, actor: Actor, origin: Origin) -> Ctx {
-        let mut ctx = Ctx::anonymous(Via::Socket, self.clock.clone(), self.random.clone());
-        ctx.origin = origin;
-        ctx.acting_as(actor)
+        Ctx::of_socket(origin, self.clock.clone(), self.random.clone()).acting_as(actor)
     }
 
     pub(crate) fn new_id(&self) -> u64 {

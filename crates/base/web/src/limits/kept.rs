@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -54,10 +55,10 @@ impl<K: Hash + Eq + Clone> Kept<K> {
         quota.standing(paid, self.now())
     }
 
-    /// Keeps `key` for so long.
-    pub(super) fn keep(&self, key: &K, quota: Quota) {
+    /// Keeps `key` for so long, or longer if it is.
+    pub(super) fn keep(&self, key: &K, time: Duration) {
         let now = self.now();
-        self.change(key, now, |_| (now + nanos(quota), ()));
+        self.change(key, now, |until| (until.max(now + nanos(time)), ()));
     }
 
     /// Whether the moment of `key` is still to come.
@@ -102,8 +103,8 @@ impl<K: Hash + Eq + Clone> Kept<K> {
     }
 }
 
-fn nanos(quota: Quota) -> u64 {
-    u64::try_from(quota.window.as_nanos()).unwrap_or(u64::MAX / 4)
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 4)
 }
 
 fn make_room<K: Hash + Eq + Clone>(shard: &mut HashMap<K, u64>, now: u64, max: usize) {
@@ -119,8 +120,6 @@ fn make_room<K: Hash + Eq + Clone>(shard: &mut HashMap<K, u64>, now: u64, max: u
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -144,8 +143,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_kept_is_so_for_its_time() {
         let kept = Kept::new(1000);
-        let hour = Quota { amount: 1, window: Duration::from_secs(3600) };
-        kept.keep(&1, hour);
+        kept.keep(&1, Duration::from_secs(3600));
+        kept.keep(&1, Duration::from_secs(60));
 
         assert!(kept.is_kept(&1) && !kept.is_kept(&2));
         tokio::time::advance(Duration::from_secs(3601)).await;

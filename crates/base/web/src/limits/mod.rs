@@ -21,16 +21,18 @@ mod tries;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use sayso_access::{Ctx, UserId};
+use sayso_access::{Ctx, Origin, UserId};
 use sayso_kernel::Fault;
 use uuid::Uuid;
 
 pub use class::Class;
 pub use gcra::{Quota, Standing};
+pub use tries::DEVICE_KNOWN_FOR;
 
 use crate::codes::TOO_MANY;
 use crate::identity::Identity;
@@ -97,8 +99,7 @@ impl Caller {
     /// Whoever is at the address of a context.
     #[must_use]
     pub fn at(ctx: &Ctx) -> Self {
-        let address = ctx.origin.address.as_deref().and_then(|text| text.parse().ok());
-        Self::Address(network(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))))
+        Self::Address(household(&ctx.origin))
     }
 
     fn of(request: &Request) -> Self {
@@ -110,6 +111,12 @@ impl Caller {
             }
         }
     }
+}
+
+/// Where somebody is; whoever is nowhere is in one place with all such.
+fn household(origin: &Origin) -> Ipv6Addr {
+    let address = origin.address.as_deref().and_then(|text| text.parse().ok());
+    network(address.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
 }
 
 /// What one household is given: an IPv4 address, or an IPv6 network.
@@ -166,6 +173,14 @@ impl Limiter {
     #[must_use]
     pub fn off() -> Self {
         Self(None)
+    }
+
+    /// Somebody has come in with this e-mail from there, so long ago: that
+    /// device is not shut out with the strangers who try the e-mail.
+    pub fn know(&self, email: &str, origin: &Origin, ago: Duration) {
+        if let Some(inner) = &self.0 {
+            inner.tries.know(email, origin, ago);
+        }
     }
 
     /// Takes one of the caller's quota: the door for what does not come as a
@@ -233,7 +248,7 @@ fn too_many(standing: &Standing) -> Fault {
     let wait = standing.wait_secs();
     Fault::new(&TOO_MANY)
         .detail(format!("Try again in {wait} s"))
-        .retry_after(std::time::Duration::from_secs(wait))
+        .retry_after(Duration::from_secs(wait))
 }
 
 /// The id under which something is kept that nobody should read here.

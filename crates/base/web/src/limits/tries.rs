@@ -11,18 +11,21 @@
 //! 3. A device (address and user agent) from which the e-mail has come in
 //!    before is never shut out by 1 and 2, nor by the quota of logins that its
 //!    address has, so that neither a neighbour behind the same address nor a
-//!    script that forgot the new password locks the owner out. Its tries wait for their turn, one every two seconds: the
-//!    right password comes in, a wrong one is answered 429.
+//!    script that forgot the new password locks the owner out. Its tries wait
+//!    for their turn, one every two seconds: the right password comes in, a
+//!    wrong one is answered 429.
 //! 4. For one e-mail from everywhere nothing is refused, whatever a crowd of
 //!    addresses does: past a third quota a try from an unknown device takes
 //!    two seconds longer.
 //!
 //! A right password forgets what 1 has counted. Tries of one address for one
 //! e-mail that come together are looked at a few at a time, so that a thousand
-//! at once are no more than one after the other. Known devices are kept in
-//! this node's memory for thirty days, and after a restart until they next
-//! come in they are unknown ones. E-mails are kept as hashes, and one that
-//! nobody has counts like any other, so that nothing can be learned from it.
+//! at once are no more than one after the other. A device is known for thirty
+//! days, in this node's memory: by a password that was right here, and by what
+//! it is told of those who came in otherwise, elsewhere or before it started
+//! ([`super::Limiter::know`]); a request never asks the database for it. E-mails
+//! are kept as hashes, and one that nobody has counts like any other, so that
+//! nothing can be learned from it.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv6Addr;
@@ -33,9 +36,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::USER_AGENT;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use sayso_access::Ctx;
+use sayso_access::{Ctx, Origin};
 use sayso_kernel::Fault;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -43,7 +45,7 @@ use uuid::Uuid;
 
 use super::gcra::{Quota, Standing};
 use super::kept::Kept;
-use super::{Caller, Class, Quotas, digest, tell, too_many};
+use super::{Class, Quotas, digest, household, tell, too_many};
 use crate::codes::{TOO_LARGE, TOO_MANY, UNPARSABLE};
 use crate::json;
 use crate::problem::{Problem, fault_of};
@@ -59,7 +61,7 @@ const POLICY: &str = "password";
 /// Bytes of a login at the most.
 const LOGIN_MAX: usize = 16 * 1024;
 /// How long a device is known after it was last let in.
-const KNOWN: Quota = Quota { amount: 1, window: Duration::from_secs(30 * 86_400) };
+pub const DEVICE_KNOWN_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// The turns of a known device whose quota is used up.
 const TURNS: Quota = Quota { amount: 1, window: Duration::from_secs(2) };
 /// How long a try waits for its turn or for others, at the most.
@@ -152,6 +154,12 @@ impl Tries {
         self.judge(&attempt, before, response)
     }
 
+    /// Somebody has come in with this e-mail, so long ago.
+    pub(super) fn know(&self, email: &str, origin: &Origin, ago: Duration) {
+        let left = DEVICE_KNOWN_FOR.saturating_sub(ago);
+        self.known.keep(&Try::new(email, origin).device, left);
+    }
+
     /// How a try stands: with what is left least of its own and its address's.
     fn standing(&self, attempt: &Try) -> Standing {
         let pair = self.wrong.standing(&Counted::Pair(attempt.pair), self.pair);
@@ -190,7 +198,7 @@ impl Tries {
     fn judge(&self, attempt: &Try, before: Standing, mut response: Response) -> Response {
         if response.status().is_success() {
             self.wrong.forget(&Counted::Pair(attempt.pair));
-            self.known.keep(&attempt.device, KNOWN);
+            self.known.keep(&attempt.device, DEVICE_KNOWN_FOR);
             return response;
         }
         if response.status() != StatusCode::UNAUTHORIZED || is_asked_for_code(&response) {
@@ -215,17 +223,19 @@ fn is_asked_for_code(response: &Response) -> bool {
 
 impl Try {
     fn of(parts: &http::request::Parts, bytes: &[u8]) -> Self {
-        let ctx = parts.extensions.get::<Ctx>();
-        let address = match ctx.map(Caller::at) {
-            Some(Caller::Address(address)) => address,
-            _ => Ipv6Addr::UNSPECIFIED,
-        };
-        let agent = parts.headers.get(USER_AGENT).map_or(&[][..], |agent| agent.as_bytes());
         // Read as the route reads it. What cannot be read is counted as well,
         // all of it together.
         let body = json::read(bytes).map(|(body, _)| body).unwrap_or_default();
-        let email = body["email"].as_str().unwrap_or_default().trim().to_lowercase();
+        let email = body["email"].as_str().unwrap_or_default();
+        let ctx = parts.extensions.get::<Ctx>();
+        Self::new(email, ctx.map_or(&Origin::default(), |ctx| &ctx.origin))
+    }
+
+    fn new(email: &str, origin: &Origin) -> Self {
+        let email = email.trim().to_lowercase();
+        let address = household(origin);
         let (email, place) = (email.as_bytes(), address.octets());
+        let agent = origin.agent.as_deref().unwrap_or_default().as_bytes();
         Self {
             pair: digest(&[b"pair\0", &place, email]),
             address,

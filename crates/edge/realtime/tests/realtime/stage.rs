@@ -90,7 +90,7 @@ impl Stage {
             log: Log::new(database.db().clone()),
             gate: gate(&ctx, &is_gate_away, &stand),
             inbound,
-            refused: Arc::new(|_, _, _, _| ()),
+            refused: Arc::new(|_, _, _| ()),
             renewals: renewals(&renewed),
             standings: standings(&is_gate_away, &stand),
             presence: presence.clone(),
