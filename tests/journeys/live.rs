@@ -23,7 +23,9 @@ async fn refused(ceo: &Client) -> Vec<(Value, String, i64, i64)> {
     let mut counts = BTreeMap::<_, i64>::new();
     for entry in of_sockets {
         let details = &entry["details"];
-        assert!(entry["address"].is_string(), "{entry}");
+        assert!(entry["address"].is_string() && entry["requestId"].is_string(), "{entry}");
+        assert_eq!(entry["via"], "socket", "{entry}");
+        assert_eq!(entry["role"].is_string(), entry["actorId"].is_string(), "{entry}");
         let number = |name: &str| details[name].as_i64().unwrap();
         let who = entry["actorId"].as_str().unwrap_or_default().to_owned();
         let route = details["route"].as_str().unwrap().to_owned();
@@ -58,6 +60,7 @@ async fn what_a_socket_is_refused_stands_in_the_audit_as_what_http_refuses() {
         sockets.connect(&Connect { id, person: &person, transports, resume: None });
         assert_eq!(sockets.until_heard(id, "connect_error").await.payload, code);
     }
+    let mut told = Vec::new();
     let hidden = json!({ "channelId": channel, "content": "let me in" });
     let forbidden = json!({ "taskId": task, "version": 1, "title": "Mine" });
     for (event, body, code) in [
@@ -69,6 +72,7 @@ async fn what_a_socket_is_refused_stands_in_the_audit_as_what_http_refuses() {
     ] {
         let answer = sockets.emit("bob", event, body).await;
         assert_eq!(answer["error"]["code"], code, "{event}: {answer}");
+        told.push(answer["error"]["requestId"].clone());
     }
 
     let (ann, bob) = (json!(ann.user_id()), json!(bob.user_id()));
@@ -85,6 +89,12 @@ async fn what_a_socket_is_refused_stands_in_the_audit_as_what_http_refuses() {
     })
     .await;
     assert_eq!(found, wanted);
+    // By what the client was told it is found.
+    let audit = ceo.get("/api/audit?action=access.refused&limit=100").await.expect(200);
+    let entries = audit["items"].as_array().unwrap();
+    for request_id in [&told[0], &told[2]] {
+        assert!(entries.iter().any(|entry| entry["requestId"] == *request_id), "{request_id}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

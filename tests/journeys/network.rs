@@ -83,7 +83,7 @@ async fn a_stranger_cannot_lock_the_ceo_out() {
     // From the device from which the CEO has come in before, by a code: it is
     // read now and then who came in.
     let body = json!({ "email": "ceo@example.com", "password": PASSWORD });
-    until("the CEO's device to be known", PROMPTLY, async || {
+    until("the CEO's device to be known", 6 * PROMPTLY, async || {
         let owner = Client::anonymous(&url).post("/api/auth/login", body.clone()).await;
         (owner.status == 200).then_some(())
     })

@@ -8,6 +8,7 @@
 mod arrows;
 mod clock;
 mod environment;
+mod examples;
 #[cfg(test)]
 mod fixture;
 mod http;
@@ -55,6 +56,7 @@ const CHECKS: &[Check] = &[
     arrows::check,
     clock::check,
     environment::check,
+    examples::check,
     http::check,
     migrations::check,
     model::check,

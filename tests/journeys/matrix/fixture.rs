@@ -1,9 +1,9 @@
-//! How each route and each event of a socket is called: one line beside its
-//! handler, in the `fixtures.txt` of its crate.
+//! How each route and each event of a socket is called: in the code, in lines
+//! right above its handler that begin with `// fixture: `.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -20,7 +20,14 @@ pub struct Fixture {
     pub body: Option<String>,
     /// What sets it apart from another call of the same route.
     pub note: Option<String>,
+    /// The code that it stands above.
+    beside: String,
 }
+
+/// What a line begins with that is a fixture.
+const MARK: &str = "// fixture: ";
+/// Lines of code that name a route, at the most.
+const ABOVE_MAX: usize = 4;
 
 impl Fixture {
     /// Reads a line: `METHOD[!] PATH [BODY] [-- NOTE]`.
@@ -36,7 +43,25 @@ impl Fixture {
             Some(method) => (method, true),
             None => (method, false),
         };
-        Some(Self { method: method.into(), is_marked, path: path.into(), body, note })
+        let (method, path, beside) = (method.into(), path.into(), String::new());
+        Some(Self { method, is_marked, path, body, note, beside })
+    }
+
+    /// The fixtures of a file, each with the code that it stands above.
+    fn all(text: &str) -> impl Iterator<Item = Self> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let stands = |(at, line): (usize, &&str)| {
+            let mut fixture = Self::parse(line.strip_prefix(MARK)?)?;
+            let code = lines[at..].iter().skip_while(|line| line.starts_with(MARK));
+            fixture.beside = code.take(ABOVE_MAX).copied().collect();
+            Some(fixture)
+        };
+        lines.iter().enumerate().filter_map(stands).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Whether it stands above what answers there.
+    fn is_beside(&self, path: &str) -> bool {
+        self.beside.contains(&format!("\"{path}\""))
     }
 
     /// As the matrix calls it.
@@ -82,22 +107,24 @@ pub struct Door {
 
 /// The fixtures of all crates, in the order of their files and lines.
 pub fn declared(crates: &Path) -> Vec<Fixture> {
-    let mut files: Vec<_> = folders(crates)
-        .iter()
-        .flat_map(|band| folders(band))
-        .map(|room| room.join("src/fixtures.txt"))
-        .filter(|file| file.exists())
-        .collect();
-    files.sort();
-    let mut all = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        all.extend(lines.map(|line| {
-            Fixture::parse(line).unwrap_or_else(|| panic!("{}: {line}", file.display()))
-        }));
+    let mut files = Vec::new();
+    for room in folders(crates).iter().flat_map(|band| folders(band)) {
+        sources(&room.join("src"), &mut files);
     }
-    all
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| Fixture::all(&text).collect::<Vec<_>>()).collect()
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
 }
 
 /// The doors that the server's own document names.
@@ -131,6 +158,9 @@ pub fn faults(doors: &[Door], fixtures: &[Fixture]) -> Vec<String> {
         match fitting.max_by_key(|(literal, _)| *literal) {
             Some((_, door)) => {
                 called.insert(door);
+                if !fixture.is_beside(&door.path) {
+                    faults.push(format!("{} does not stand above its handler", fixture.name()));
+                }
             }
             None if fixture.path.starts_with("/api/") || fixture.method == "EMIT" => {
                 faults.push(format!("{} calls no route that there is", fixture.name()));
@@ -145,14 +175,12 @@ pub fn faults(doors: &[Door], fixtures: &[Fixture]) -> Vec<String> {
     }
     let lacking = doors.iter().filter(|door| !called.contains(door));
     faults.extend(lacking.map(|Door { method, path }| {
-        format!(
-            "{method} {path} has no fixture: say in the fixtures.txt of its crate how it is called"
-        )
+        format!("{method} {path} has no fixture: say above its handler how it is called")
     }));
     faults
 }
 
-fn folders(path: &Path) -> Vec<std::path::PathBuf> {
+fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
     entries.filter(|path| path.is_dir()).collect()
 }
@@ -166,16 +194,23 @@ fn a_route_without_a_fixture_and_a_fixture_without_a_route_are_told_in_sentences
         door("POST", "/api/tasks/{id}"),
         door("EMIT", "task.create"),
     ];
-    let lines =
-        ["GET /api/tasks/{task}?a=b", "POST /api/tasks/bulk {}", "GET /api/gone", "GET /docs"];
-    let fixtures: Vec<_> = lines.iter().filter_map(|line| Fixture::parse(line)).collect();
+    let code = [
+        "    // fixture: GET /api/tasks/{task}?a=b",
+        "    // fixture: GET /api/gone",
+        r#"    #[utoipa::path(get, path = "/api/tasks/{id}""#,
+        "    // fixture: GET /docs",
+        "    // fixture: POST /api/tasks/bulk {}",
+        r#"    #[utoipa::path(delete, path = "/api/tasks/{id}""#,
+    ];
+    let fixtures: Vec<_> = Fixture::all(&code.join("\n")).collect();
 
     let faults = faults(&doors, &fixtures);
 
-    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert_eq!((fixtures.len(), faults.len()), (4, 4), "{faults:?}");
     assert_eq!(faults[0], "GET /api/gone calls no route that there is");
-    assert!(faults[1].starts_with("POST /api/tasks/{id} has no fixture"), "{faults:?}");
-    assert!(faults[2].starts_with("EMIT task.create has no fixture"), "{faults:?}");
+    assert_eq!(faults[1], "POST /api/tasks/bulk does not stand above its handler");
+    assert!(faults[2].starts_with("POST /api/tasks/{id} has no fixture"), "{faults:?}");
+    assert!(faults[3].starts_with("EMIT task.create has no fixture"), "{faults:?}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //! real server by everybody there is, and compared with
 //! `golden/authz-matrix.txt`.
 //!
-//! How a route is called stands in `fixtures.txt` beside its handler. A route
-//! without such a line fails, and so does a line that is answered otherwise
-//! than what was reviewed.
+//! How a route is called stands above its handler, in lines that begin with
+//! `// fixture: `. A route without such a line fails, and so does a line that is
+//! answered otherwise than what was reviewed.
 
 mod fixture;
 mod table;

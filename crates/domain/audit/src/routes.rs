@@ -30,6 +30,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 /// With `Accept: application/x-ndjson` everything that fits comes as lines of
 /// JSON, 100,000 at the most; where there is more, the last line is
 /// `{"nextCursor": …}` for the next request.
+// fixture: GET /api/audit
 #[utoipa::path(
     get,
     path = "/api/audit",

@@ -76,7 +76,7 @@ async fn look(
 }
 
 /// The least id that a session can have that begins at this moment.
-fn first_id(at: Timestamp) -> SessionId {
+pub(crate) fn first_id(at: Timestamp) -> SessionId {
     let millis = u128::try_from(at.as_millisecond()).unwrap_or(0);
     SessionId(Uuid::from_u128(millis << 80))
 }

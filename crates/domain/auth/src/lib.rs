@@ -28,6 +28,7 @@ pub mod refusals;
 pub mod repo;
 pub mod reseal;
 pub mod reset;
+pub mod retention;
 pub mod rotation;
 pub mod routes;
 pub mod scope;

@@ -54,6 +54,7 @@ fn given(auth: &AuthState, pair: &Pair) -> Reply {
 }
 
 /// Opens a session.
+// fixture: POST /api/auth/login {"email": "{address}", "password": "{password}"}
 #[utoipa::path(
     post,
     path = "/api/auth/login",
@@ -74,6 +75,7 @@ pub async fn log_in(
 }
 
 /// Exchanges a refresh token for the next pair.
+// fixture: POST /api/auth/refresh {"refreshToken": "{refresh}"}
 #[utoipa::path(
     post,
     path = "/api/auth/refresh",
@@ -94,6 +96,7 @@ pub async fn refresh(
 }
 
 /// Ends this session.
+// fixture: POST! /api/auth/logout
 #[utoipa::path(
     post,
     path = "/api/auth/logout",
@@ -111,6 +114,7 @@ pub async fn log_out(
 }
 
 /// Ends all sessions of the caller, this one too.
+// fixture: POST! /api/auth/logout-all
 #[utoipa::path(
     post,
     path = "/api/auth/logout-all",
@@ -129,6 +133,7 @@ pub async fn log_out_all(
 }
 
 /// The caller.
+// fixture: GET /api/auth/me
 #[utoipa::path(
     get,
     path = "/api/auth/me",
@@ -143,6 +148,7 @@ pub async fn get_me(State(app): State<AppState>, Caller(ctx): Caller) -> Result<
 }
 
 /// Changes the caller's password; their other sessions end.
+// fixture: POST! /api/auth/password {"currentPassword": "{password}", "newPassword": "another horse battery"}
 #[utoipa::path(
     post,
     path = "/api/auth/password",
@@ -162,6 +168,7 @@ pub async fn change_password(
 }
 
 /// The caller's sessions, the last used first.
+// fixture: GET /api/auth/sessions
 #[utoipa::path(
     get,
     path = "/api/auth/sessions",
@@ -185,6 +192,7 @@ async fn sessions_of(auth: &AuthState, ctx: &Ctx, user: UserId) -> Result<Reply,
 }
 
 /// Ends the caller's sessions but this one.
+// fixture: DELETE! /api/auth/sessions
 #[utoipa::path(
     delete,
     path = "/api/auth/sessions",
@@ -202,6 +210,7 @@ pub async fn end_other_sessions(
 }
 
 /// Ends one of the caller's sessions.
+// fixture: DELETE /api/auth/sessions/{session} -- of the staff member
 #[utoipa::path(
     delete,
     path = "/api/auth/sessions/{id}",
@@ -222,6 +231,7 @@ pub async fn end_session(
 }
 
 /// Creates the first person, by the code that the server printed.
+// fixture: POST /api/setup {"code": "none", "email": "{email}", "name": "Zoe", "password": "{password}"} -- there are people
 #[utoipa::path(
     post,
     path = "/api/setup",
@@ -244,6 +254,7 @@ pub async fn set_up(
 }
 
 /// Spends an invitation: its person has a password and a session.
+// fixture: POST /api/invitations {"token": "{invitation}", "password": "another horse battery"}
 #[utoipa::path(
     post,
     path = "/api/invitations",
@@ -265,6 +276,7 @@ pub async fn accept_invitation(
 }
 
 /// The public keys of access tokens.
+// fixture: GET /.well-known/jwks.json
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",

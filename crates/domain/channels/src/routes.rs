@@ -34,6 +34,9 @@ fn resource(channel: &Channel, reading: &Reading) -> Reply {
 ///
 /// Its maker is its owner. A direct channel between the same people is found
 /// instead of made, and answered 200.
+// fixture: POST /api/channels {"name": "{word}"} -- public
+// fixture: POST /api/channels {"name": "{word}", "kind": "private"} -- private
+// fixture: POST /api/channels {"kind": "direct", "members": ["{olga}"]} -- direct
 #[utoipa::path(post, path = "/api/channels", operation_id = "create_channel", tag = "Channels",
     request_body = CreateChannel,
     responses((status = 201, body = ChannelView), (status = 200, body = ChannelView)))]
@@ -60,6 +63,7 @@ async fn create_channel(
 ///
 /// Public ones, and those the caller is a member of, all filters at once;
 /// newest first unless sorted.
+// fixture: GET /api/channels
 #[utoipa::path(get, path = "/api/channels", operation_id = "list_channels", tag = "Channels",
     params(ListChannels),
     responses((status = 200, body = sayso_web::PageBody<ChannelView>)))]
@@ -76,6 +80,9 @@ async fn list_channels(
 }
 
 /// Get a channel with its first members
+// fixture: GET /api/channels/{channel}
+// fixture: GET /api/channels/{public}
+// fixture: GET /api/channels/{direct}
 #[utoipa::path(get, path = "/api/channels/{id}", operation_id = "get_channel", tag = "Channels",
     params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 200, body = ChannelView)))]
@@ -93,6 +100,8 @@ async fn get_channel(
 /// Update or archive a channel
 ///
 /// Merges: absent is unchanged, null is cleared.
+// fixture: PUT /api/channels/{channel} {"description": "d", "version": 1}
+// fixture: PUT /api/channels/{led} {"description": "d", "version": 1}
 #[utoipa::path(put, path = "/api/channels/{id}", operation_id = "update_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     request_body = UpdateChannel, responses((status = 200, body = ChannelView)))]
@@ -107,6 +116,9 @@ async fn put_channel(
 }
 
 /// Update or archive a channel, as a merge patch
+// fixture: PATCH /api/channels/{channel} {"description": "d", "version": 1}
+// fixture: PATCH /api/channels/{public} {"description": "d", "version": 1}
+// fixture: PATCH /api/channels/{led} {"description": "d", "version": 1}
 #[utoipa::path(patch, path = "/api/channels/{id}", operation_id = "patch_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     request_body(content((UpdateChannel = "application/json"),
@@ -142,6 +154,9 @@ async fn update(
 ///
 /// With what stands in it; it can be restored. `If-Match` is honoured where it
 /// is sent.
+// fixture: DELETE /api/channels/{channel}
+// fixture: DELETE /api/channels/{public}
+// fixture: DELETE /api/channels/{led}
 #[utoipa::path(delete, path = "/api/channels/{id}", operation_id = "delete_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 204, description = "It is deleted")))]
@@ -161,6 +176,7 @@ async fn delete_channel(
 /// Restore a deleted channel
 ///
 /// With its members and what stands in it.
+// fixture: POST /api/channels/{gone_channel}/restore
 #[utoipa::path(post, path = "/api/channels/{id}/restore", operation_id = "restore_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 200, body = ChannelView)))]

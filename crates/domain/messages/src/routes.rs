@@ -30,6 +30,9 @@ fn resource(message: &Message) -> Reply {
 ///
 /// `<@id>` in the text mentions a member of the channel, `@channel` everybody
 /// in it; `mentions` names more.
+// fixture: POST /api/channels/{channel}/messages {"content": "hello"}
+// fixture: POST /api/channels/{public}/messages {"content": "hello"}
+// fixture: POST /api/channels/{direct}/messages {"content": "hello"}
 #[utoipa::path(post, path = "/api/channels/{id}/messages", operation_id = "send_message",
     tag = "Messages",
     params(("id" = ChannelId, Path, description = "The channel")),
@@ -61,6 +64,9 @@ fn created(message: &Message) -> Reply {
 ///
 /// Newest first unless ordered; `around` shows a message with its neighbours.
 /// Both cursors lead on, in their direction.
+// fixture: GET /api/channels/{channel}/messages
+// fixture: GET /api/channels/{public}/messages
+// fixture: GET /api/channels/{direct}/messages
 #[utoipa::path(get, path = "/api/channels/{id}/messages", operation_id = "list_messages",
     tag = "Messages",
     params(("id" = ChannelId, Path, description = "The channel"), ListMessages),
@@ -80,6 +86,7 @@ async fn list_messages(
 }
 
 /// Get a message
+// fixture: GET /api/messages/{message}
 #[utoipa::path(get, path = "/api/messages/{id}", operation_id = "get_message", tag = "Messages",
     params(("id" = MessageId, Path, description = "The message")),
     responses((status = 200, body = MessageView)))]

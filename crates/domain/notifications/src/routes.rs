@@ -32,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// List your notifications, newest first
+// fixture: GET /api/notifications
 #[utoipa::path(get, path = "/api/notifications", operation_id = "list_notifications",
     tag = "Notifications", params(ListNotifications),
     responses((status = 200, body = sayso_web::PageBody<NotificationView>)))]
@@ -49,6 +50,7 @@ async fn list_notifications(
 /// List your notifications, those about the same thing as one
 ///
 /// Grouped are the newest 2,000.
+// fixture: GET /api/notifications/groups
 #[utoipa::path(get, path = "/api/notifications/groups", operation_id = "list_notification_groups",
     tag = "Notifications", params(ListNotifications),
     responses((status = 200, body = sayso_web::PageBody<GroupView>)))]
@@ -64,6 +66,7 @@ async fn list_notification_groups(
 }
 
 /// Count your unread notifications
+// fixture: GET /api/notifications/count
 #[utoipa::path(get, path = "/api/notifications/count", operation_id = "count_notifications",
     tag = "Notifications", responses((status = 200, body = CountsView)))]
 async fn count_notifications(
@@ -75,6 +78,7 @@ async fn count_notifications(
 }
 
 /// Get a notification
+// fixture: GET /api/notifications/{notification}
 #[utoipa::path(get, path = "/api/notifications/{id}", operation_id = "get_notification",
     tag = "Notifications", params(("id" = NotificationId, Path, description = "The notification")),
     responses((status = 200, body = NotificationView)))]
@@ -88,6 +92,7 @@ async fn get_notification(
 }
 
 /// Mark a notification as read
+// fixture: POST /api/notifications/{notification}/read
 #[utoipa::path(post, path = "/api/notifications/{id}/read", operation_id = "read_notification",
     tag = "Notifications", params(("id" = NotificationId, Path, description = "The notification")),
     responses((status = 200, body = NotificationView)))]
@@ -105,6 +110,7 @@ async fn read_notification(
 }
 
 /// Mark many notifications, or all, as read
+// fixture: POST /api/notifications/read {}
 #[utoipa::path(post, path = "/api/notifications/read", operation_id = "read_notifications",
     tag = "Notifications", request_body = ReadNotifications,
     responses((status = 200, body = LeftView)))]
@@ -126,6 +132,7 @@ fn resource(preferences: &Preferences) -> Reply {
 }
 
 /// Get what you want to be told
+// fixture: GET /api/notifications/preferences
 #[utoipa::path(get, path = "/api/notifications/preferences",
     operation_id = "get_notification_preferences", tag = "Notifications",
     responses((status = 200, body = PreferencesView)))]
@@ -140,6 +147,7 @@ async fn get_notification_preferences(
 /// Update what you want to be told
 ///
 /// Merges: absent is unchanged, null is cleared.
+// fixture: PUT! /api/notifications/preferences {"muted": ["unblocked"], "version": 1}
 #[utoipa::path(put, path = "/api/notifications/preferences",
     operation_id = "update_notification_preferences", tag = "Notifications",
     request_body = UpdatePreferences, responses((status = 200, body = PreferencesView)))]
@@ -153,6 +161,7 @@ async fn put_preferences(
 }
 
 /// Update what you want to be told, as a merge patch
+// fixture: PATCH! /api/notifications/preferences {"muted": ["unblocked"], "version": 1}
 #[utoipa::path(patch, path = "/api/notifications/preferences",
     operation_id = "patch_notification_preferences", tag = "Notifications",
     request_body(content((UpdatePreferences = "application/json"),
@@ -182,6 +191,7 @@ async fn update(
 }
 
 /// Get what is unread, channel by channel
+// fixture: GET /api/unread
 #[utoipa::path(get, path = "/api/unread", operation_id = "get_unread", tag = "Notifications",
     responses((status = 200, body = UnreadView)))]
 async fn get_unread(

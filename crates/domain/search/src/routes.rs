@@ -25,6 +25,7 @@ pub fn trash_router(state: TrashState) -> OpenApiRouter<AppState> {
 /// Parts of words are found from three letters on, beginnings of words from
 /// one, accents and case do not matter. Ranked are, of each kind, the newest
 /// 2,000 matches; `considered` and `capped` say so.
+// fixture: GET /api/search?q=plan
 #[utoipa::path(get, path = "/api/search", operation_id = "search", tag = "Search",
     params(SearchFor), responses((status = 200, body = SearchPage)))]
 async fn search(
@@ -42,6 +43,7 @@ async fn search(
 ///
 /// What the caller may restore, deleted last first, with when it is removed for
 /// good.
+// fixture: GET /api/trash
 #[utoipa::path(get, path = "/api/trash", operation_id = "list_trash", tag = "Trash",
     params(ListTrash), responses((status = 200, body = sayso_web::PageBody<TrashedView>)))]
 async fn list_trash(

@@ -50,6 +50,8 @@ fn zone(ctx: &Ctx) -> &str {
 }
 
 /// Create a task
+// fixture: POST /api/tasks {"title": "Plan"} -- of one's own
+// fixture: POST /api/tasks {"title": "Plan", "channelId": "{channel}"} -- in a channel
 #[utoipa::path(post, path = "/api/tasks", operation_id = "create_task", tag = "Tasks",
     request_body = CreateTask, responses((status = 201, body = TaskView)))]
 async fn create_task(
@@ -70,6 +72,7 @@ async fn create_task(
 /// List tasks
 ///
 /// Those the caller sees, all filters at once; newest first unless sorted.
+// fixture: GET /api/tasks
 #[utoipa::path(get, path = "/api/tasks", operation_id = "list_tasks", tag = "Tasks",
     params(ListTasks), responses((status = 200, body = sayso_web::PageBody<TaskView>)))]
 async fn list_tasks(
@@ -90,6 +93,10 @@ async fn list_tasks(
 }
 
 /// Get a task
+// fixture: GET /api/tasks/{task}
+// fixture: GET /api/tasks/{loose_task}
+// fixture: GET /api/tasks/{others_task}
+// fixture: GET /api/tasks/{assigned_task}
 #[utoipa::path(get, path = "/api/tasks/{id}", operation_id = "get_task", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task")),
     responses((status = 200, body = TaskView)))]
@@ -121,6 +128,7 @@ async fn load_task(app: &AppState, ctx: &Ctx, id: TaskId) -> Result<Loaded<Reply
 /// Update a task
 ///
 /// Merges: absent is unchanged, null is cleared, arrays are replaced.
+// fixture: PUT /api/tasks/{task} {"title": "Other", "version": 1}
 #[utoipa::path(put, path = "/api/tasks/{id}", operation_id = "update_task", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task")),
     request_body = UpdateTask, responses((status = 200, body = TaskView)))]
@@ -135,6 +143,10 @@ async fn put_task(
 }
 
 /// Update a task, as a merge patch
+// fixture: PATCH /api/tasks/{task} {"title": "Other", "version": 1}
+// fixture: PATCH /api/tasks/{loose_task} {"title": "Other", "version": 1}
+// fixture: PATCH /api/tasks/{others_task} {"title": "Other", "version": 1}
+// fixture: PATCH /api/tasks/{assigned_task} {"title": "Other", "version": 1}
 #[utoipa::path(patch, path = "/api/tasks/{id}", operation_id = "patch_task", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task")),
     request_body(content((UpdateTask = "application/json"),
@@ -170,6 +182,7 @@ async fn update(
 /// All of them or none, as one commit, in the order given. What is wrong with
 /// any of them is answered at once, each at `#/items/<n>/…`; 412 shows the first
 /// stale task in `current`.
+// fixture: POST /api/tasks/bulk {"items": [{"id": "{task}", "version": 1, "title": "Other"}]}
 #[utoipa::path(post, path = "/api/tasks/bulk", operation_id = "update_tasks", tag = "Tasks",
     request_body = BulkTasks, responses((status = 200, body = TaskList)))]
 async fn update_tasks(
@@ -188,6 +201,8 @@ async fn update_tasks(
 /// Assign and unassign people
 ///
 /// Needs no version: it says who comes and who goes.
+// fixture: POST /api/tasks/{task}/assign {"assign": ["{olga}"]}
+// fixture: POST /api/tasks/{loose_task}/assign {"assign": ["{olga}"]}
 #[utoipa::path(post, path = "/api/tasks/{id}/assign", operation_id = "assign_task",
     tag = "Tasks", params(("id" = TaskId, Path, description = "The task")),
     request_body = AssignTask, responses((status = 200, body = TaskView)))]

@@ -30,6 +30,8 @@ impl FromRef<UserState> for AppState {
 }
 
 /// Creates a person, with a first password or an invitation.
+// fixture: POST /api/users {"email": "{email}", "name": "New", "role": "staff"}
+// fixture: POST /api/users {"email": "{email}", "name": "New", "role": "ceo"} -- another CEO
 #[utoipa::path(
     post,
     path = "/api/users",
@@ -75,6 +77,7 @@ fn created(view: &CreatedUserView) -> Reply {
 }
 
 /// The people of the company, newest first unless sorted.
+// fixture: GET /api/users
 #[utoipa::path(
     get,
     path = "/api/users",

@@ -70,6 +70,7 @@ fn raw_all<S: Serializer>(items: &[Arc<RawValue>], serializer: S) -> Result<S::O
 /// membership began. Without `epoch` and `after` nothing but where the log is
 /// now. Answers 410 with a `reason` (`too_old`, `epoch`, `ahead`) and where the
 /// log is now when it does not lead on from there.
+// fixture: GET /api/events?epoch={epoch}&after=0
 #[utoipa::path(get, path = "/api/events", operation_id = "list_events", tag = "Events",
     params(ListEvents), responses((status = 200, body = EventsPage)))]
 async fn list_events(

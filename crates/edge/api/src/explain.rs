@@ -59,6 +59,8 @@ pub(crate) struct Explanation {
 }
 
 /// Why the caller may, or may not, do something.
+// fixture: GET /api/auth/explain?action=channel.create
+// fixture: GET /api/auth/explain?action=task.update&resource=task:{task} -- of a thing
 #[utoipa::path(
     get,
     path = "/api/auth/explain",

@@ -66,5 +66,6 @@ pub fn document(document: &OpenApi) -> String {
 pub(crate) fn route(document: &OpenApi) -> Router {
     let text = Bytes::from(self::document(document));
     let serve = async move || ([(CONTENT_TYPE, "application/json")], text.clone()).into_response();
+    // fixture: GET /openapi.json
     Router::new().route("/openapi.json", get(serve))
 }

@@ -107,6 +107,7 @@ struct Checks {
 }
 
 /// Is the process alive?
+// fixture: GET /health/live
 #[utoipa::path(get, path = "/health/live", operation_id = "get_liveness", tag = "Operation",
     responses((status = 200, body = Live)), security(()))]
 async fn health_live() -> Response {
@@ -114,6 +115,7 @@ async fn health_live() -> Response {
 }
 
 /// Does this node want requests?
+// fixture: GET /health/ready
 #[utoipa::path(get, path = "/health/ready", operation_id = "get_readiness", tag = "Operation",
     responses((status = 200, body = Ready), (status = 503, body = Ready)), security(()))]
 async fn health_ready(State(ops): State<OpsState>, asker: Asker) -> Response {
@@ -144,6 +146,7 @@ async fn health_ready(State(ops): State<OpsState>, asker: Asker) -> Response {
 }
 
 /// What this node measures, for Prometheus.
+// fixture: GET /metrics
 #[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "Operation",
     responses((status = 200, body = String, content_type = "text/plain")))]
 async fn metrics(State(ops): State<OpsState>, asker: Asker) -> Result<Response, Problem> {
@@ -157,6 +160,7 @@ async fn metrics(State(ops): State<OpsState>, asker: Asker) -> Result<Response, 
 }
 
 /// What this node keeps of what was read, and what it has saved.
+// fixture: GET /api/cache/stats
 #[utoipa::path(get, path = "/api/cache/stats", operation_id = "get_cache_stats",
     tag = "Operation", responses((status = 200, body = StatsView)))]
 async fn cache_stats(State(ops): State<OpsState>, Caller(ctx): Caller) -> Result<Reply, Problem> {

@@ -134,6 +134,8 @@ async fn start_on(
     let revoked = doors::disbelieve(auth.clone(), gateway.clone(), stop_background.clone());
     background.spawn(revoked);
     let AppParts { db, hub, clock, random, .. } = &*app;
+    let sources = (clock.clone(), random.clone());
+    background.spawn(sayso_auth::retention::run(db.clone(), sources, stop_background.clone()));
     let worker = Worker::new(db, hub.clone(), clock.clone(), random.clone());
     background.spawn(worker.run(stop_background.clone()));
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));

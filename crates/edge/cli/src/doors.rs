@@ -93,10 +93,19 @@ pub(crate) fn standings(auth: AuthState) -> Standings {
 pub(crate) fn inbound(db: &Db, limiter: &Limiter, activity: &Activity) -> Inbound {
     let to = (db, limiter, activity);
     let on = HashMap::from([
+        // fixture: EMIT channel.read {"channelId": "{channel}", "messageId": "{message}"}
         ("channel.read", door(to, channels::read)),
+        // fixture: EMIT message.send {"channelId": "{channel}", "content": "hello"}
+        // fixture: EMIT message.send {"channelId": "{direct}", "content": "hello"} -- in a direct channel
         ("message.send", door(to, messages::send)),
+        // fixture: EMIT message.edit {"messageId": "{message}", "version": 1, "content": "other"}
+        // fixture: EMIT message.edit {"messageId": "{others_message}", "version": 1, "content": "other"} -- of somebody else
         ("message.edit", door(to, messages::edit)),
+        // fixture: EMIT task.create {"title": "Plan"} -- of one's own
+        // fixture: EMIT task.create {"title": "Plan", "channelId": "{channel}"} -- in a channel
         ("task.create", door(to, tasks::create)),
+        // fixture: EMIT task.update {"taskId": "{task}", "version": 1, "title": "Other"}
+        // fixture: EMIT task.update {"taskId": "{loose_task}", "version": 1, "title": "Other"} -- in no channel
         ("task.update", door(to, tasks::update)),
     ]);
     debug_assert!(

@@ -34,10 +34,15 @@ pub(crate) enum Own {
 impl Own {
     pub(crate) fn of(name: &str) -> Option<Self> {
         Some(match name {
+            // fixture: EMIT typing.start {"channelId": "{channel}"}
             "typing.start" => Self::TypingStart,
+            // fixture: EMIT typing.stop {"channelId": "{channel}"}
             "typing.stop" => Self::TypingStop,
+            // fixture: EMIT presence.set {"status": "busy"}
             "presence.set" => Self::PresenceSet,
+            // fixture: EMIT events.ack {"position": 0}
             "events.ack" => Self::Ack,
+            // fixture: EMIT events.replay {"epoch": "{epoch}", "position": 0}
             "events.replay" => Self::Replay,
             _ => return None,
         })

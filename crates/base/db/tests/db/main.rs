@@ -9,7 +9,6 @@ mod child;
 mod dump;
 mod durability;
 mod faults;
-mod killed;
 mod locked;
 mod notes;
 mod pools;

@@ -28,6 +28,8 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
 
 /// Begins to set up a second factor; it counts once a code of it came back.
 /// Takes the present password.
+// fixture: POST! /api/auth/totp {"password": "{password}"}
+// fixture: POST! /api/auth/totp {"password": "another horse battery"} -- a stolen session
 #[utoipa::path(
     post,
     path = "/api/auth/totp",
@@ -47,6 +49,7 @@ pub async fn start_totp(
 }
 
 /// Makes the second factor count; answers the recovery codes, once.
+// fixture: POST! /api/auth/totp/confirm {"code": "000000"} -- nothing was begun
 #[utoipa::path(
     post,
     path = "/api/auth/totp/confirm",
@@ -66,6 +69,7 @@ pub async fn confirm_totp(
 }
 
 /// Takes the caller's second factor away. Takes the present password.
+// fixture: DELETE! /api/auth/totp {"password": "{password}"} -- there is none
 #[utoipa::path(
     delete,
     path = "/api/auth/totp",
@@ -84,6 +88,7 @@ pub async fn remove_totp(
 }
 
 /// Takes the second factor of somebody away who lost it.
+// fixture: DELETE /api/users/{person}/totp -- there is none
 #[utoipa::path(
     delete,
     path = "/api/users/{id}/totp",
@@ -103,6 +108,8 @@ pub async fn remove_totp_of(
 }
 
 /// Starts a password reset for somebody; nothing ends until the code is used.
+// fixture: POST /api/users/{person}/password-reset
+// fixture: POST /api/users/{me}/password-reset -- one's own
 #[utoipa::path(
     post,
     path = "/api/users/{id}/password-reset",
@@ -122,6 +129,7 @@ pub async fn start_reset(
 }
 
 /// Chooses another password by a code; all sessions of the person end.
+// fixture: POST /api/auth/password/reset {"code": "{reset}", "password": "another horse battery"}
 #[utoipa::path(
     post,
     path = "/api/auth/password/reset",
@@ -142,6 +150,7 @@ pub async fn finish_reset(
 }
 
 /// Gives the caller another address to log in with.
+// fixture: POST! /api/auth/email {"password": "{password}", "email": "{email}"}
 #[utoipa::path(
     post,
     path = "/api/auth/email",
@@ -161,6 +170,8 @@ pub async fn change_email(
 }
 
 /// The sessions of a person.
+// fixture: GET /api/users/{ann}/sessions
+// fixture: GET /api/users/{me}/sessions -- one's own
 #[utoipa::path(
     get,
     path = "/api/users/{id}/sessions",
@@ -178,6 +189,7 @@ pub async fn list_sessions_of(
 }
 
 /// Ends all sessions of a person.
+// fixture: DELETE /api/users/{person}/sessions
 #[utoipa::path(
     delete,
     path = "/api/users/{id}/sessions",

@@ -23,6 +23,9 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
 }
 
 /// Makes an API token; it is shown this once. Takes the present password.
+// fixture: POST /api/tokens {"password": "{password}", "name": "CI", "scopes": ["read"], "expiresAt": "{soon}"}
+// fixture: POST /api/tokens {"password": "another horse battery", "name": "CI", "scopes": ["read"], "expiresAt": "{soon}"} -- a stolen session
+// fixture: POST /api/tokens {"password": "{password}", "name": "CI", "scopes": ["read"], "expiresAt": "{soon}", "userId": "{program}"} -- of a program
 #[utoipa::path(
     post,
     path = "/api/tokens",
@@ -44,6 +47,7 @@ pub async fn create_token(
 }
 
 /// One's own API tokens, the newest first; for the CEO those of programs, too.
+// fixture: GET /api/tokens
 #[utoipa::path(
     get,
     path = "/api/tokens",
@@ -59,6 +63,8 @@ pub async fn list_tokens(
 }
 
 /// The API tokens of a person, the newest first.
+// fixture: GET /api/users/{ann}/tokens
+// fixture: GET /api/users/{me}/tokens -- one's own
 #[utoipa::path(
     get,
     path = "/api/users/{id}/tokens",
@@ -81,6 +87,7 @@ fn listed(tokens: Vec<ApiToken>) -> Reply {
 }
 
 /// Revokes an API token, one's own or for the CEO anybody's; its sockets close.
+// fixture: DELETE /api/tokens/{token} -- of the staff member
 #[utoipa::path(
     delete,
     path = "/api/tokens/{id}",
@@ -100,6 +107,7 @@ pub async fn revoke_token(
 }
 
 /// Makes a service account: a person that is a program, and has no login.
+// fixture: POST /api/service-accounts {"name": "Importer", "role": "staff"}
 #[utoipa::path(
     post,
     path = "/api/service-accounts",
@@ -125,6 +133,7 @@ pub async fn create_account(
 }
 
 /// The service accounts, the newest first.
+// fixture: GET /api/service-accounts
 #[utoipa::path(
     get,
     path = "/api/service-accounts",

@@ -20,6 +20,8 @@ pub(super) fn router() -> OpenApiRouter<AuthState> {
 }
 
 /// Keeps a person out: all their sessions end.
+// fixture: POST /api/users/{person}/deactivate
+// fixture: POST! /api/users/{me}/deactivate -- oneself
 #[utoipa::path(
     post,
     path = "/api/users/{id}/deactivate",
@@ -44,6 +46,7 @@ async fn deactivate_user(
 
 /// Deletes a person: all their sessions end, the e-mail is free, what they
 /// wrote stays. `If-Match` is honoured where it is sent.
+// fixture: DELETE /api/users/{person}
 #[utoipa::path(
     delete,
     path = "/api/users/{id}",
@@ -67,6 +70,7 @@ async fn delete_user(
 }
 
 /// What the caller may do, permission by permission, and why.
+// fixture: GET /api/auth/permissions
 #[utoipa::path(
     get,
     path = "/api/auth/permissions",

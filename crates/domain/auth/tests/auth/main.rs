@@ -15,6 +15,7 @@ mod programs;
 mod refreshes;
 mod refusals;
 mod remembering;
+mod retention;
 mod rights;
 mod stage;
 mod stolen;

@@ -6,7 +6,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
-use sayso_access::Role;
+use sayso_access::{Ctx, Role, Via};
 use sayso_auth::{Refusals, bearer};
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
 use sayso_web::Identity;
@@ -24,13 +24,15 @@ async fn refusals_are_written_together_once_each_with_their_count() {
     let stage = TestCtx::new();
     let actor = stage.actor(Role::Staff);
     let known = Identity::Known(actor.clone());
+    let came = Ctx::anonymous(Via::Http, stage.clock.clone(), stage.random.clone());
     let noted = Refusals::default();
     let app = Router::new()
         .route("/tasks/{id}", get(async || StatusCode::NOT_FOUND))
         .route("/audit", get(async || StatusCode::FORBIDDEN))
         .route("/mine", get(async || StatusCode::OK))
         .layer(from_fn_with_state(noted.clone(), watched))
-        .layer(axum::Extension(known));
+        .layer(axum::Extension(known))
+        .layer(axum::Extension(came));
 
     for path in ["/tasks/1", "/tasks/2", "/audit", "/mine", "/tasks/1"] {
         let request = Request::get(path).body(axum::body::Body::empty()).unwrap();
@@ -46,7 +48,8 @@ async fn refusals_are_written_together_once_each_with_their_count() {
         .await
         .query(
             "SELECT actor_id, entry::json #>> '{details,route}',
-                    (entry::json #>> '{details,count}')::int
+                    (entry::json #>> '{details,count}')::int,
+                    (entry::json ->> 'via') || ' ' || (entry::json ->> 'role')
              FROM audit_log WHERE action = 'access.refused' ORDER BY 2",
             &[],
         )
@@ -56,5 +59,6 @@ async fn refusals_are_written_together_once_each_with_their_count() {
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
     let who = actor.user_id.0;
     assert_eq!(found, [(who, "/audit".into(), 1), (who, "/tasks/{id}".into(), 3)]);
+    assert!(rows.iter().all(|row| row.get::<_, String>(3) == "http staff"));
     node.stop().await;
 }

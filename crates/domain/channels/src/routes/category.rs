@@ -26,6 +26,7 @@ fn resource(category: &Category) -> Reply {
 }
 
 /// Make a category
+// fixture: POST /api/categories {"name": "{word}", "kind": "task"}
 #[utoipa::path(post, path = "/api/categories", operation_id = "create_category",
     tag = "Categories", request_body = CreateCategory,
     responses((status = 201, body = CategoryView)))]
@@ -47,6 +48,7 @@ async fn create_category(
 /// List categories
 ///
 /// By name; a tree is put together from `parentId`.
+// fixture: GET /api/categories
 #[utoipa::path(get, path = "/api/categories", operation_id = "list_categories",
     tag = "Categories", params(ListCategories),
     responses((status = 200, body = sayso_web::PageBody<CategoryView>)))]
@@ -63,6 +65,7 @@ async fn list_categories(
 }
 
 /// Get a category
+// fixture: GET /api/categories/{category}
 #[utoipa::path(get, path = "/api/categories/{id}", operation_id = "get_category",
     tag = "Categories", params(("id" = CategoryId, Path, description = "The category")),
     responses((status = 200, body = CategoryView)))]
@@ -85,6 +88,7 @@ async fn get_category(
 /// Update or move a category
 ///
 /// Merges: absent is unchanged, null is cleared.
+// fixture: PUT /api/categories/{category} {"name": "{word}", "version": 1}
 #[utoipa::path(put, path = "/api/categories/{id}", operation_id = "update_category",
     tag = "Categories", params(("id" = CategoryId, Path, description = "The category")),
     request_body = UpdateCategory, responses((status = 200, body = CategoryView)))]
@@ -99,6 +103,7 @@ async fn put_category(
 }
 
 /// Update or move a category, as a merge patch
+// fixture: PATCH /api/categories/{category} {"name": "{word}", "version": 1}
 #[utoipa::path(patch, path = "/api/categories/{id}", operation_id = "patch_category",
     tag = "Categories", params(("id" = CategoryId, Path, description = "The category")),
     request_body(content((UpdateCategory = "application/json"),
@@ -133,6 +138,7 @@ async fn update(
 ///
 /// It must have no categories in it. Channels and tasks keep its id until they
 /// are given another one.
+// fixture: DELETE /api/categories/{category}
 #[utoipa::path(delete, path = "/api/categories/{id}", operation_id = "delete_category",
     tag = "Categories", params(("id" = CategoryId, Path, description = "The category")),
     responses((status = 204, description = "It is deleted")))]
@@ -151,6 +157,7 @@ async fn delete_category(
 /// Restore a deleted category
 ///
 /// What still names it is in it again. If its parent is gone, it is a root.
+// fixture: POST /api/categories/{gone_category}/restore
 #[utoipa::path(post, path = "/api/categories/{id}/restore", operation_id = "restore_category",
     tag = "Categories", params(("id" = CategoryId, Path, description = "The category")),
     responses((status = 200, body = CategoryView)))]

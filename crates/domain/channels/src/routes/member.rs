@@ -27,6 +27,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// List the members of a channel
 ///
 /// In the order in which they came.
+// fixture: GET /api/channels/{channel}/members
+// fixture: GET /api/channels/{public}/members
 #[utoipa::path(get, path = "/api/channels/{id}/members", operation_id = "list_channel_members",
     tag = "Channels",
     params(("id" = ChannelId, Path, description = "The channel"), ListMembers),
@@ -48,6 +50,10 @@ async fn list_channel_members(
 ///
 /// Adding a member with another role changes it. Anybody adds themselves to a
 /// public channel, and removes themselves from any but a direct one.
+// fixture: POST /api/channels/{channel}/members {"add": ["{person}"]}
+// fixture: POST /api/channels/{public}/members {"add": ["{person}"]}
+// fixture: POST /api/channels/{led}/members {"add": ["{person}"]}
+// fixture: POST /api/channels/{led}/members {"add": [{"userId": "{me}", "role": "owner"}]} -- oneself as its owner
 #[utoipa::path(post, path = "/api/channels/{id}/members",
     operation_id = "change_channel_members", tag = "Channels",
     params(("id" = ChannelId, Path, description = "The channel")),
@@ -69,6 +75,7 @@ async fn change_channel_members(
 }
 
 /// See which members are here
+// fixture: GET /api/channels/{channel}/presence
 #[utoipa::path(get, path = "/api/channels/{id}/presence", operation_id = "get_channel_presence",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 200, body = PresenceBody)))]
@@ -85,6 +92,9 @@ async fn get_channel_presence(
 ///
 /// Anybody joins a public channel. The CEO also enters a private one, and is
 /// then visibly a member.
+// fixture: POST /api/channels/{channel}/join
+// fixture: POST /api/channels/{public}/join
+// fixture: POST /api/channels/{direct}/join
 #[utoipa::path(post, path = "/api/channels/{id}/join", operation_id = "join_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 200, body = ChannelView)))]
@@ -104,6 +114,7 @@ async fn join_channel(
 /// Leave a channel
 ///
 /// Any but a direct one; the last owner stays.
+// fixture: POST /api/channels/{channel}/leave
 #[utoipa::path(post, path = "/api/channels/{id}/leave", operation_id = "leave_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     responses((status = 200, body = ChannelView)))]
@@ -124,6 +135,7 @@ async fn leave_channel(
 ///
 /// Up to a message and on all devices. The mark moves forward only: an older
 /// message changes nothing. Needs no version.
+// fixture: POST /api/channels/{channel}/read {"messageId": "{message}"}
 #[utoipa::path(post, path = "/api/channels/{id}/read", operation_id = "read_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     request_body = ReadChannel, responses((status = 200, body = ChannelView)))]
@@ -144,6 +156,7 @@ async fn read_channel(
 /// Say what to be told of a channel
 ///
 /// A setting of the caller's own; needs no version.
+// fixture: POST /api/channels/{channel}/mute {"notificationLevel": "none"}
 #[utoipa::path(post, path = "/api/channels/{id}/mute", operation_id = "mute_channel",
     tag = "Channels", params(("id" = ChannelId, Path, description = "The channel")),
     request_body = MuteChannel, responses((status = 200, body = ChannelView)))]

@@ -29,6 +29,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 ///
 /// One's own. Merges: absent is unchanged, null is cleared, arrays are
 /// replaced. What it said before is kept in its history.
+// fixture: PUT /api/messages/{message} {"content": "other", "version": 1}
+// fixture: PUT /api/messages/{others_message} {"content": "other", "version": 1}
 #[utoipa::path(put, path = "/api/messages/{id}", operation_id = "update_message",
     tag = "Messages", params(("id" = MessageId, Path, description = "The message")),
     request_body = UpdateMessage, responses((status = 200, body = MessageView)))]
@@ -43,6 +45,8 @@ async fn put_message(
 }
 
 /// Update a message, as a merge patch
+// fixture: PATCH /api/messages/{message} {"content": "other", "version": 1}
+// fixture: PATCH /api/messages/{led_message} {"content": "other", "version": 1}
 #[utoipa::path(patch, path = "/api/messages/{id}", operation_id = "patch_message",
     tag = "Messages", params(("id" = MessageId, Path, description = "The message")),
     request_body(content((UpdateMessage = "application/json"),
@@ -77,6 +81,9 @@ async fn update(
 ///
 /// One's own; admins of the channel delete any. It can be restored; answers to
 /// it stay. `If-Match` is honoured where it is sent.
+// fixture: DELETE /api/messages/{message}
+// fixture: DELETE /api/messages/{others_message}
+// fixture: DELETE /api/messages/{led_message}
 #[utoipa::path(delete, path = "/api/messages/{id}", operation_id = "delete_message",
     tag = "Messages", params(("id" = MessageId, Path, description = "The message")),
     responses((status = 204, description = "It is deleted")))]
@@ -96,6 +103,7 @@ async fn delete_message(
 /// Restore a deleted message
 ///
 /// With its history and reactions.
+// fixture: POST /api/messages/{gone_message}/restore
 #[utoipa::path(post, path = "/api/messages/{id}/restore", operation_id = "restore_message",
     tag = "Messages", params(("id" = MessageId, Path, description = "The message")),
     responses((status = 200, body = MessageView)))]
@@ -112,6 +120,7 @@ async fn restore_message(
 }
 
 /// List what a message said before, newest first
+// fixture: GET /api/messages/{edited}/history
 #[utoipa::path(get, path = "/api/messages/{id}/history", operation_id = "list_message_history",
     tag = "Messages",
     params(("id" = MessageId, Path, description = "The message"), ListOfMessage),
@@ -132,6 +141,7 @@ async fn list_message_history(
 ///
 /// One's own. This is an edit: the text that it replaces is kept as well.
 /// `If-Match` is honoured where it is sent.
+// fixture: POST /api/messages/{edited}/history/1/restore
 #[utoipa::path(post, path = "/api/messages/{id}/history/{version}/restore",
     operation_id = "restore_message_version", tag = "Messages",
     params(("id" = MessageId, Path, description = "The message"),
@@ -154,6 +164,7 @@ async fn revert_message(
 ///
 /// Needs no version: it says what comes and what goes. A message has at most
 /// 20 different emojis.
+// fixture: POST /api/messages/{message}/reactions {"add": ["🎉"]}
 #[utoipa::path(post, path = "/api/messages/{id}/reactions", operation_id = "react_to_message",
     tag = "Messages", params(("id" = MessageId, Path, description = "The message")),
     request_body = React, responses((status = 200, body = MessageView)))]
@@ -174,6 +185,7 @@ async fn react_to_message(
 /// Take a reaction back
 ///
 /// Also 204 where there was none.
+// fixture: DELETE /api/messages/{message}/reactions/%F0%9F%8E%89
 #[utoipa::path(delete, path = "/api/messages/{id}/reactions/{emoji}",
     operation_id = "delete_reaction", tag = "Messages",
     params(("id" = MessageId, Path, description = "The message"),

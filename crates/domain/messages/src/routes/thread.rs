@@ -19,6 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 ///
 /// The message that began it and its answers, oldest first unless ordered, with
 /// how far the caller has read. Any message of the thread names it.
+// fixture: GET /api/messages/{message}/thread
 #[utoipa::path(get, path = "/api/messages/{id}/thread", operation_id = "get_thread",
     tag = "Messages",
     params(("id" = MessageId, Path, description = "A message of the thread"), ThreadQuery),
@@ -40,6 +41,7 @@ async fn get_thread(
 ///
 /// One watermark a person and thread, which only rises: what was read on one
 /// device is read on all.
+// fixture: POST /api/messages/{message}/thread/read {"messageId": "{message}"}
 #[utoipa::path(post, path = "/api/messages/{id}/thread/read", operation_id = "read_thread",
     tag = "Messages",
     params(("id" = MessageId, Path, description = "A message of the thread")),

@@ -27,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// Comment on a task
+// fixture: POST /api/tasks/{task}/comments {"content": "so"}
 #[utoipa::path(post, path = "/api/tasks/{id}/comments", operation_id = "create_task_comment",
     tag = "Tasks", params(("id" = TaskId, Path, description = "The task")),
     request_body = CreateComment, responses((status = 201, body = CommentView)))]
@@ -46,6 +47,7 @@ async fn create_task_comment(
 }
 
 /// List the comments of a task, newest first
+// fixture: GET /api/tasks/{task}/comments
 #[utoipa::path(get, path = "/api/tasks/{id}/comments", operation_id = "list_task_comments",
     tag = "Tasks", params(("id" = TaskId, Path, description = "The task"), ListOfTask),
     responses((status = 200, body = sayso_web::PageBody<CommentView>)))]
@@ -62,6 +64,7 @@ async fn list_task_comments(
 }
 
 /// Get a comment
+// fixture: GET /api/tasks/{task}/comments/{comment}
 #[utoipa::path(get, path = "/api/tasks/{id}/comments/{commentId}",
     operation_id = "get_task_comment", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task"),
@@ -77,6 +80,7 @@ async fn get_task_comment(
 }
 
 /// Edit one's own comment
+// fixture: PUT /api/tasks/{task}/comments/{comment} {"content": "other", "version": 1}
 #[utoipa::path(put, path = "/api/tasks/{id}/comments/{commentId}",
     operation_id = "update_task_comment", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task"),
@@ -93,6 +97,7 @@ async fn put_task_comment(
 }
 
 /// Edit one's own comment, as a merge patch
+// fixture: PATCH /api/tasks/{task}/comments/{comment} {"content": "other", "version": 1}
 #[utoipa::path(patch, path = "/api/tasks/{id}/comments/{commentId}",
     operation_id = "patch_task_comment", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task"),
@@ -130,6 +135,7 @@ async fn update(
 ///
 /// One's own; a channel's admins also those of others. `If-Match` is honoured
 /// where it is sent.
+// fixture: DELETE /api/tasks/{task}/comments/{comment}
 #[utoipa::path(delete, path = "/api/tasks/{id}/comments/{commentId}",
     operation_id = "delete_task_comment", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task"),
@@ -152,6 +158,7 @@ async fn delete_task_comment(
 ///
 /// One's own, unless somebody who runs the channel removed it; those who run it
 /// bring back any.
+// fixture: POST /api/tasks/{task}/comments/{gone_comment}/restore
 #[utoipa::path(post, path = "/api/tasks/{id}/comments/{commentId}/restore",
     operation_id = "restore_task_comment", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task"),

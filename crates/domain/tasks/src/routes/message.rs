@@ -18,6 +18,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 ///
 /// In the message's channel; the message names the task from then on. Without
 /// a title it is the first line of the message.
+// fixture: POST /api/messages/{message}/task {}
 #[utoipa::path(post, path = "/api/messages/{id}/task", operation_id = "create_task_from_message",
     tag = "Tasks", params(("id" = MessageId, Path, description = "The message")),
     request_body = CreateTaskFromMessage, responses((status = 201, body = TaskView)))]

@@ -25,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// `taskId` is what this task depends on: with `blocks` it must be finished
 /// before this one. A circle is refused with 409 and the way round in
 /// `current.path`. Needs no version.
+// fixture: POST /api/tasks/{task}/dependencies {"add": [{"taskId": "{loose_task}"}]}
 #[utoipa::path(post, path = "/api/tasks/{id}/dependencies",
     operation_id = "change_task_dependencies", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task")),
@@ -45,6 +46,7 @@ async fn change_task_dependencies(
 }
 
 /// List what was changed in a task, newest first
+// fixture: GET /api/tasks/{task}/history
 #[utoipa::path(get, path = "/api/tasks/{id}/history", operation_id = "list_task_history",
     tag = "Tasks", params(("id" = TaskId, Path, description = "The task"), ListOfTask),
     responses((status = 200, body = sayso_web::PageBody<EntryView>)))]
@@ -63,6 +65,10 @@ async fn list_task_history(
 /// Delete a task
 ///
 /// It can be restored. `If-Match` is honoured where it is sent.
+// fixture: DELETE /api/tasks/{task}
+// fixture: DELETE /api/tasks/{loose_task}
+// fixture: DELETE /api/tasks/{others_task}
+// fixture: DELETE /api/tasks/{assigned_task}
 #[utoipa::path(delete, path = "/api/tasks/{id}", operation_id = "delete_task", tag = "Tasks",
     params(("id" = TaskId, Path, description = "The task")),
     responses((status = 204, description = "It is deleted")))]
@@ -82,6 +88,7 @@ async fn delete_task(
 /// Restore a deleted task
 ///
 /// With its assignees, comments, history and relations.
+// fixture: POST /api/tasks/{gone_task}/restore
 #[utoipa::path(post, path = "/api/tasks/{id}/restore", operation_id = "restore_task",
     tag = "Tasks", params(("id" = TaskId, Path, description = "The task")),
     responses((status = 200, body = TaskView)))]

@@ -31,6 +31,8 @@ fn resource(app: &AppState, user: &User) -> Reply {
 }
 
 /// One person.
+// fixture: GET /api/users/{person}
+// fixture: GET /api/users/{olga} -- of the same channel
 #[utoipa::path(
     get,
     path = "/api/users/{id}",
@@ -51,6 +53,7 @@ async fn get_user(
 /// Edits a person: one's own profile; the CEO anybody's.
 ///
 /// Merges: absent is unchanged, null is cleared.
+// fixture: PUT /api/users/{person} {"name": "Other", "version": 1}
 #[utoipa::path(
     put,
     path = "/api/users/{id}",
@@ -71,6 +74,10 @@ async fn put_user(
 }
 
 /// Edits a person, as a merge patch.
+// fixture: PATCH /api/users/{person} {"name": "Other", "version": 1}
+// fixture: PATCH /api/users/{person} {"role": "manager", "version": 1} -- their role
+// fixture: PATCH! /api/users/{me} {"statusText": "Here", "version": 1} -- oneself
+// fixture: PATCH! /api/users/{me} {"role": "ceo", "version": 1} -- one's own role
 #[utoipa::path(
     patch,
     path = "/api/users/{id}",
@@ -109,6 +116,7 @@ async fn update(
 }
 
 /// Who reports to a person, by name.
+// fixture: GET /api/users/{olga}/reports
 #[utoipa::path(
     get,
     path = "/api/users/{id}/reports",
@@ -131,6 +139,7 @@ async fn list_reports(
 }
 
 /// Lets a person in again who was kept out.
+// fixture: POST /api/users/{away}/reactivate
 #[utoipa::path(
     post,
     path = "/api/users/{id}/reactivate",
@@ -153,6 +162,7 @@ async fn reactivate_user(
 }
 
 /// Brings a deleted person back.
+// fixture: POST /api/users/{gone_person}/restore
 #[utoipa::path(
     post,
     path = "/api/users/{id}/restore",
@@ -176,6 +186,7 @@ async fn restore_user(
 
 /// Invites a person again who has no password yet; the invitation before is
 /// good no more.
+// fixture: POST /api/users/{invited}/invite
 #[utoipa::path(
     post,
     path = "/api/users/{id}/invite",
@@ -202,6 +213,8 @@ async fn invite_user(
 }
 
 /// What a person was granted or denied beside the role.
+// fixture: GET /api/users/{ann}/grants
+// fixture: GET /api/users/{me}/grants -- one's own
 #[utoipa::path(
     get,
     path = "/api/users/{id}/grants",
@@ -219,6 +232,8 @@ async fn list_grants(
 }
 
 /// Grants and denies permissions to a person, or takes that back.
+// fixture: POST /api/users/{person}/grants {"add": [{"permission": "channel.create", "effect": "grant"}]}
+// fixture: POST! /api/users/{me}/grants {"add": [{"permission": "channel.create", "effect": "grant"}]} -- to oneself
 #[utoipa::path(
     post,
     path = "/api/users/{id}/grants",

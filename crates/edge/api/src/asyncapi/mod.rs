@@ -56,6 +56,7 @@ pub fn asyncapi_text() -> String {
 pub(crate) fn route() -> Router {
     let text = Bytes::from(asyncapi_text());
     let serve = async move || ([(CONTENT_TYPE, "application/json")], text.clone()).into_response();
+    // fixture: GET /asyncapi.json
     Router::new().route("/asyncapi.json", get(serve))
 }
 

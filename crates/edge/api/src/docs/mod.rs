@@ -35,8 +35,11 @@ pub(crate) fn route(document: &OpenApi) -> Router {
     let errors = Bytes::from(html::page("The errors of Sayso", &errors::body()));
     let style = Bytes::from_static(STYLE.as_bytes());
     Router::new()
+        // fixture: GET /docs
         .route("/docs", get(async move || served(HTML, api.clone())))
+        // fixture: GET /docs/errors
         .route("/docs/errors", get(async move || served(HTML, errors.clone())))
+        // fixture: GET /docs/style.css
         .route("/docs/style.css", get(async move || served(CSS, style.clone())))
 }
 

@@ -6,6 +6,7 @@ mod conflict;
 mod count;
 mod crash;
 mod hang;
+mod killed;
 mod readonly;
 mod restart;
 mod stage;

@@ -1,4 +1,7 @@
-//! Killed at every statement, and in the middle of one.
+//! Migrations killed at a statement, and in the middle of one.
+//!
+//! The short form dies at some of the statements of the shipped files;
+//! `SAYSO_FAULTS=full` (`make faults`) at every one of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +10,16 @@ use sayso_db::migrate::{MigrationState, Migrator};
 use sayso_testkit::{TestDatabase, until};
 use tokio_postgres::Client;
 
+use super::stage::is_full;
 use crate::{child, dump, sets};
+
+/// Of how many places the short form takes one.
+const ONE_OF: usize = 6;
+
+/// Where the process is to die.
+fn chosen(places: &[String]) -> impl Iterator<Item = &String> {
+    places.iter().step_by(if is_full() { 1 } else { ONE_OF })
+}
 
 /// What a database holds when a file (by version, 0 is none) is the last one.
 async fn whole_schemas(migrator: &Migrator) -> BTreeMap<usize, Vec<String>> {
@@ -90,28 +102,31 @@ async fn assert_known(
 }
 
 #[tokio::test]
-async fn killed_at_every_statement_of_every_file_the_schema_is_of_one_version_and_the_next_run_ends()
- {
+async fn killed_at_a_statement_of_a_file_the_schema_is_of_one_version_and_the_next_run_ends() {
     let migrator = sets::named("shipped");
     let schemas = whole_schemas(&migrator).await;
     let (up, _, schema) = undisturbed("shipped").await;
     let database = TestDatabase::empty().await;
     let watch = database.superuser().await;
 
-    for place in &up {
+    let mut kills = 0;
+    for place in chosen(&up) {
         dies((&database, &watch), ("shipped", "up"), place).await;
+        kills += 1;
         assert_known((&migrator, &schemas), (&database, &watch), place).await;
     }
 
+    let rest = migrator.up(&database.owner_config(), Some("sayso_app")).await.unwrap();
+    // Where the last death came last, only the rights of the serving role were
+    // still to be given.
+    assert!(rest.is_empty() || !is_full(), "{rest:?}");
     assert_eq!(dump::invalid_indexes(&database).await, [""; 0]);
-    // The rights of the serving role were still to be given.
-    assert_eq!(migrator.up(&database.owner_config(), Some("sayso_app")).await.unwrap(), [""; 0]);
     assert_eq!(dump::schema(&database).await, schema);
-    println!("killed {} times", up.len());
+    println!("killed {kills} times on the way by {} places", up.len());
 }
 
 #[tokio::test]
-async fn killed_at_every_statement_of_the_way_back_the_schema_is_of_one_version_too() {
+async fn killed_at_a_statement_of_the_way_back_the_schema_is_of_one_version_too() {
     let migrator = sets::named("shipped");
     let schemas = whole_schemas(&migrator).await;
     let (_, down, schema) = undisturbed("shipped").await;
@@ -120,15 +135,17 @@ async fn killed_at_every_statement_of_the_way_back_the_schema_is_of_one_version_
     let owner = database.owner_config();
     migrator.up(&owner, Some("sayso_app")).await.unwrap();
 
-    for place in &down {
+    let mut kills = 0;
+    for place in chosen(&down) {
         dies((&database, &watch), ("shipped", "down"), place).await;
+        kills += 1;
         assert_known((&migrator, &schemas), (&database, &watch), place).await;
     }
 
     let applied = migrator.up(&owner, Some("sayso_app")).await.unwrap();
-    assert_eq!(applied.len(), migrator.migrations.len());
+    assert!(applied.len() == migrator.migrations.len() || !is_full(), "{applied:?}");
     assert_eq!(dump::schema(&database).await, schema);
-    println!("killed {} times", down.len());
+    println!("killed {kills} times on the way by {} places", down.len());
 }
 
 #[tokio::test]
