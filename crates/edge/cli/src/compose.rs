@@ -122,11 +122,7 @@ async fn start_on(
     let first = tokio::time::timeout(FIRST_LOOK, app.hub.wait_for(0));
     first.await.context("the log of the database cannot be read")?;
     let limiter = limiter(&settings.limits, redis.as_ref());
-    if settings.limits.enabled {
-        let (db, clock, limiter) = (app.db.clone(), app.clock.clone(), limiter.clone());
-        let known = sayso_auth::devices::follow(db, clock, limiter, stop_background.clone());
-        background.spawn(known);
-    }
+    sessions(&app, settings.limits.enabled.then_some(&limiter), (&background, &stop_background));
     let refusals = Refusals::default();
     let gateway = gateway(&app, settings, &auth, (volatile, &limiter, &refusals));
     let (sockets, stop) = (gateway.clone(), stop_background.clone());
@@ -134,8 +130,6 @@ async fn start_on(
     let revoked = doors::disbelieve(auth.clone(), gateway.clone(), stop_background.clone());
     background.spawn(revoked);
     let AppParts { db, hub, clock, random, .. } = &*app;
-    let sources = (clock.clone(), random.clone());
-    background.spawn(sayso_auth::retention::run(db.clone(), sources, stop_background.clone()));
     let worker = Worker::new(db, hub.clone(), clock.clone(), random.clone());
     background.spawn(worker.run(stop_background.clone()));
     background.spawn(upkeep(metrics.clone(), stop_background.clone()));
@@ -167,6 +161,22 @@ async fn start_on(
     let parts =
         Parts { readiness, linger, gateway, servers, stop_serving, background, stop_background };
     Ok((auth, parts))
+}
+
+/// Tells the limits from where people come in, and forgets sessions that have
+/// been over for long.
+fn sessions(
+    app: &AppState,
+    limiter: Option<&Limiter>,
+    (background, stop): (&TaskTracker, &CancellationToken),
+) {
+    let AppParts { db, clock, random, .. } = &**app;
+    if let Some(limiter) = limiter.cloned() {
+        let known = sayso_auth::devices::follow(db.clone(), clock.clone(), limiter, stop.clone());
+        background.spawn(known);
+    }
+    let sources = (clock.clone(), random.clone());
+    background.spawn(sayso_auth::retention::run(db.clone(), sources, stop.clone()));
 }
 
 /// Writes who was seen and who was refused, beside the requests.
