@@ -7,6 +7,7 @@ mod abuse;
 mod answers;
 mod attacks;
 mod backup;
+mod bounds;
 mod caching;
 mod cast;
 mod channel_trash;

@@ -16,6 +16,7 @@ mod rolling;
 mod storm;
 mod walk;
 mod way;
+mod worker;
 mod writer;
 
 pub use mutants::mutant_bin;
