@@ -199,14 +199,23 @@ impl Walk<'_> {
         reply: &Reply,
         findings: &mut Findings,
     ) {
+        let lacks = |rule, text: &str| Finding { rule, text: text.to_owned() };
+        let (has_tag, has_place) = (reply.header("etag").is_some(), reply.header("location"));
+        let is_page = reply.body["items"].is_array();
+        if operation.reads() && !is_page && !has_tag {
+            findings.push(lacks("has a tag", "what is no page is answered without ETag"));
+        }
+        if reply.status.as_u16() == 201 && !(has_tag && has_place.is_some()) {
+            findings.push(lacks("says where", "what is created has no Location or no ETag"));
+        }
         if let Some(tag) = reply.header("etag").filter(|_| operation.reads()) {
             let again = send(self.request(operation, call).header("if-none-match", tag)).await;
             findings.extend(judge::not_modified(reply, &again));
             if self.document.answer(operation, 304).is_none() {
-                findings.push(Finding { rule: "answers 304", text: "it is not documented".into() });
+                findings.push(lacks("answers 304", "it is not documented"));
             }
         }
-        if let Some(location) = reply.header("location") {
+        if let Some(location) = has_place {
             let there = call.who.get(location).await;
             if there.status.as_u16() != 200 || there.body["id"] != reply.body["id"] {
                 let text = format!("{location}: {} {}", there.status, there.text);
@@ -232,6 +241,8 @@ impl Walk<'_> {
             let want = want("refuses a key", 400, "idempotency.not_supported", place);
             let reply = send(keyed(&call)).await;
             findings.extend(judge::refusal(self.document, operation, &reply, &want));
+            let text = "a POST is documented without Idempotency-Key".to_owned();
+            findings.push(Finding { rule: "takes a key", text });
             return vec![id_of(&send(self.request(operation, &call)).await)];
         }
         let before = truth.mark().await;
