@@ -57,6 +57,24 @@ impl Document {
         })
     }
 
+    /// Bodies and answers that show no example: operation, `request` or status,
+    /// and media type.
+    pub fn without_example(&self) -> Vec<String> {
+        let mut without = Vec::new();
+        for Operation { id, value, .. } in self.operations() {
+            let answers = value["responses"].as_object().into_iter().flatten();
+            let answers = answers.map(|(status, answer)| (status.as_str(), answer));
+            for (what, shown) in answers.chain([("request", &value["requestBody"])]) {
+                let media = self.resolved(shown)["content"].as_object().into_iter().flatten();
+                let bare = |one: &Value| one["example"].is_null() && one["examples"].is_null();
+                let bare = media.filter(|(_, one)| bare(one));
+                without.extend(bare.map(|(kind, _)| format!("{id} {what} {kind}")));
+            }
+        }
+        without.sort();
+        without
+    }
+
     /// Whether the route says that it takes the header.
     pub fn takes_header(&self, operation: &Operation, name: &str) -> bool {
         let parameters = operation.value["parameters"].as_array().into_iter().flatten();

@@ -83,6 +83,13 @@ async fn every_operation_keeps_the_rules_of_all() {
     }
     wrong.extend(never_heard(&mirrors));
     costs.many = many::call_all(&stage).await;
+    // Whoever opens a conversation that there is gets it.
+    let direct = serde_json::json!({ "kind": "direct", "members": [stage.ann().user_id()] });
+    for status in [201, 200] {
+        let reply = stage.ceo().post("/api/channels", direct.clone()).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        examples.also("create_channel", &reply);
+    }
     if golden::is_written() {
         examples.compare(&document);
         costs.compare(&[&stage.company.server, &stage.empty]);
