@@ -17,6 +17,7 @@ fn limited(setup: ProcessSetup) -> ProcessSetup {
     setup
         .env("SAYSO_LIMITS__ENABLED", "true")
         .env("SAYSO_LIMITS__PASSWORD_TRIES", TRIES.to_string())
+        .env("SAYSO_LIMITS__LOGIN_PER_MINUTE", "1000")
 }
 
 /// Somebody who was invited, and came in by the invitation alone.
@@ -61,6 +62,15 @@ async fn who_came_in_by_a_code_or_an_invitation_is_known_after_a_restart() {
     for email in ["ceo@example.com", ivy] {
         the_owner_comes_in_and_no_stranger(&url, email).await;
     }
+    // With another browser, by the session that it is to replace.
+    for _ in 0..TRIES {
+        tries(&url, Some("stranger"), ("ceo@example.com", "not the password")).await;
+    }
+    assert_eq!(tries(&url, Some("new"), ("ceo@example.com", PASSWORD)).await, 429);
+    let body = json!({ "email": "ceo@example.com", "password": PASSWORD,
+                       "replacesSessionId": company.ceo.login["sessionId"] });
+    let request = Client::anonymous(&url).request(Method::POST, "/api/auth/login").json(&body);
+    read(request.header("user-agent", "new")).await.unwrap().expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,7 @@ async fn look(
         for arrival in &page {
             let ago = now.duration_since(arrival.at);
             let ago = Duration::try_from(ago).unwrap_or_default();
-            limiter.know(&arrival.email, &arrival.origin, ago);
+            limiter.know(&arrival.email, &arrival.origin, arrival.session, ago);
         }
         match page.last() {
             Some(oldest) if page.len() == PAGE => until = oldest.session,

@@ -39,8 +39,8 @@ pub struct LogInBody {
     /// The second factor, where one is asked for.
     #[schema(max_length = 64)]
     pub code: Option<String>,
-    /// A session of one's own that ends for this one, where there are as many
-    /// as there may be.
+    /// A session of one's own that ends for this one. Whoever names one is known
+    /// by it, and is let in past strangers who try the e-mail.
     pub replaces_session_id: Option<SessionId>,
 }
 

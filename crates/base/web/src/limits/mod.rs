@@ -26,7 +26,7 @@ use std::time::Duration;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use sayso_access::{Ctx, Origin, UserId};
+use sayso_access::{Ctx, Origin, SessionId, UserId};
 use sayso_kernel::Fault;
 use uuid::Uuid;
 
@@ -176,10 +176,11 @@ impl Limiter {
     }
 
     /// Somebody has come in with this e-mail from there, so long ago: that
-    /// device is not shut out with the strangers who try the e-mail.
-    pub fn know(&self, email: &str, origin: &Origin, ago: Duration) {
+    /// device, and whoever names the session, is not shut out with the strangers
+    /// who try the e-mail.
+    pub fn know(&self, email: &str, origin: &Origin, session: SessionId, ago: Duration) {
         if let Some(inner) = &self.0 {
-            inner.tries.know(email, origin, ago);
+            inner.tries.know(email, origin, session.0, ago);
         }
     }
 

@@ -14,6 +14,9 @@
 //!    script that forgot the new password locks the owner out. Its tries wait
 //!    for their turn, one every two seconds: the right password comes in, a
 //!    wrong one is answered 429.
+//!    Whoever names a session of theirs that the login replaces is known by it
+//!    wherever they are, and has turns of their own: its id nobody can guess,
+//!    as they can the name of a browser.
 //! 4. For one e-mail from everywhere nothing is refused, whatever a crowd of
 //!    addresses does: past a third quota a try from an unknown device takes
 //!    two seconds longer.
@@ -82,7 +85,7 @@ enum Counted {
     Address(Ipv6Addr),
     /// An e-mail.
     Email(Uuid),
-    /// The turns of a pair.
+    /// The turns of a lane.
     Turn(Uuid),
 }
 
@@ -104,6 +107,8 @@ struct Try {
     address: Ipv6Addr,
     email: Uuid,
     device: Uuid,
+    /// The session that the login is to replace.
+    session: Option<Uuid>,
 }
 
 impl Tries {
@@ -133,11 +138,11 @@ impl Tries {
             Err(fault) => return Problem(fault).into_response(),
         };
         let attempt = Try::of(&parts, &bytes);
-        if logins.is_over && !self.known.is_kept(&attempt.device) {
+        if logins.is_over && !self.is_known(&attempt) {
             metrics::counter!("sayso_limits_refused_total", "class" => LOGINS).increment(1);
             return Problem(too_many(logins)).into_response();
         }
-        let place = usize::try_from(self.porter.hash_one(attempt.pair) >> 32).unwrap_or(0);
+        let place = usize::try_from(self.porter.hash_one(self.lane(&attempt)) >> 32).unwrap_or(0);
         let door = &self.doors[place % DOORS];
         let Ok(Ok(_place)) = timeout(WAIT_MAX, door.acquire()).await else {
             let soon = Standing { is_over: true, left: 0, wait: Duration::from_secs(1) };
@@ -155,9 +160,22 @@ impl Tries {
     }
 
     /// Somebody has come in with this e-mail, so long ago.
-    pub(super) fn know(&self, email: &str, origin: &Origin, ago: Duration) {
+    pub(super) fn know(&self, email: &str, origin: &Origin, session: Uuid, ago: Duration) {
         let left = DEVICE_KNOWN_FOR.saturating_sub(ago);
-        self.known.keep(&Try::new(email, origin).device, left);
+        let came = Try::new(email, origin, Some(session));
+        for known in [Some(came.device), came.session].iter().flatten() {
+            self.known.keep(known, left);
+        }
+    }
+
+    fn is_known(&self, attempt: &Try) -> bool {
+        let mut known = [Some(attempt.device), attempt.session].into_iter().flatten();
+        known.any(|known| self.known.is_kept(&known))
+    }
+
+    /// What tries wait in line for: those who name a session for themselves alone.
+    fn lane(&self, attempt: &Try) -> Uuid {
+        attempt.session.filter(|session| self.known.is_kept(session)).unwrap_or(attempt.pair)
     }
 
     /// How a try stands: with what is left least of its own and its address's.
@@ -173,10 +191,10 @@ impl Tries {
 
     /// Whether a try past its quota has a turn soon, and waits for it.
     async fn await_turn(&self, attempt: &Try) -> bool {
-        if !self.known.is_kept(&attempt.device) {
+        if !self.is_known(attempt) {
             return false;
         }
-        let (turn, mut waited) = (Counted::Turn(attempt.pair), Duration::ZERO);
+        let (turn, mut waited) = (Counted::Turn(self.lane(attempt)), Duration::ZERO);
         loop {
             let standing = self.wrong.take(&turn, TURNS);
             if !standing.is_over {
@@ -192,7 +210,7 @@ impl Tries {
 
     fn is_slowed(&self, attempt: &Try) -> bool {
         let email = self.wrong.standing(&Counted::Email(attempt.email), self.email);
-        email.is_over && !self.known.is_kept(&attempt.device)
+        email.is_over && !self.is_known(attempt)
     }
 
     fn judge(&self, attempt: &Try, before: Standing, mut response: Response) -> Response {
@@ -227,11 +245,12 @@ impl Try {
         // all of it together.
         let body = json::read(bytes).map(|(body, _)| body).unwrap_or_default();
         let email = body["email"].as_str().unwrap_or_default();
+        let session = body["replacesSessionId"].as_str().and_then(|id| id.parse().ok());
         let ctx = parts.extensions.get::<Ctx>();
-        Self::new(email, ctx.map_or(&Origin::default(), |ctx| &ctx.origin))
+        Self::new(email, ctx.map_or(&Origin::default(), |ctx| &ctx.origin), session)
     }
 
-    fn new(email: &str, origin: &Origin) -> Self {
+    fn new(email: &str, origin: &Origin, session: Option<Uuid>) -> Self {
         let email = email.trim().to_lowercase();
         let address = household(origin);
         let (email, place) = (email.as_bytes(), address.octets());
@@ -241,6 +260,7 @@ impl Try {
             address,
             email: digest(&[b"email\0", email]),
             device: digest(&[b"device\0", &place, email, b"\0", agent]),
+            session: session.map(|id| digest(&[b"session\0", id.as_bytes(), email])),
         }
     }
 }

@@ -10,12 +10,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Method, Request, StatusCode};
-use sayso_access::TOKEN_MISSING;
+use sayso_access::{Origin, SessionId, TOKEN_MISSING};
 use sayso_kernel::{Code, Kind};
 use sayso_web::limits::limit;
 use sayso_web::{Connection, Limiter, Problem, Quota, Quotas, Reply};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::demo::{Answer, request, send_to, settings, sources};
 
@@ -193,6 +194,40 @@ async fn a_stranger_behind_the_same_address_does_not_lock_out_a_device_that_is_k
     assert_eq!(tries(&app, "192.0.2.1", "ceo@example.com", "right").await.status, StatusCode::OK);
     let wrong = tries(&app, "192.0.2.1", "ceo@example.com", "wrong").await;
     assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "the right one has forgotten the others");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_names_their_session_comes_in_past_a_crowd_that_bears_the_name_of_their_browser() {
+    let limiter = Limiter::new(quotas());
+    let app = app(limiter.clone());
+    let (email, session) = ("ceo@example.com", SessionId(Uuid::from_u128(7)));
+    limiter.know(email, &Origin::default(), session, Duration::from_secs(60));
+    assert_eq!(tries(&app, "192.0.2.1", email, "right").await.status, StatusCode::OK);
+    for _ in 0..TRIES {
+        tries(&app, "192.0.2.1", email, "wrong").await;
+    }
+    let crowd = (0..300).map(|_| tries(&app, "192.0.2.1", email, "wrong"));
+    let crowd = futures_util::future::join_all(crowd);
+    let naming = async |email: &str, session: SessionId, password: &str| {
+        let body = json!({ "email": email, "password": password, "replacesSessionId": session });
+        let request = Request::post("/api/auth/login").body(body.to_string().into());
+        send_to(&app, at("192.0.2.1", request.expect("a request"))).await.status
+    };
+    let comers = async {
+        // The crowd is at the door already.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let made_up = naming(email, SessionId(Uuid::from_u128(8)), "right").await;
+        let of_another = naming("bob@example.com", session, "wrong").await;
+        (naming(email, session, "right").await, made_up, of_another)
+    };
+
+    let (crowd, (owner, made_up, of_another)) = tokio::join!(crowd, comers);
+
+    assert_eq!(owner, StatusCode::OK);
+    assert_eq!(made_up, StatusCode::TOO_MANY_REQUESTS, "a session that nobody has is none");
+    assert_eq!(of_another, StatusCode::UNAUTHORIZED);
+    let refused = crowd.iter().filter(|it| it.status == StatusCode::TOO_MANY_REQUESTS).count();
+    assert!(refused > 290, "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
