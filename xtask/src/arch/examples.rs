@@ -41,10 +41,22 @@ mod tests {
 
     #[test]
     fn an_example_that_would_be_run_is_found_and_one_that_is_marked_is_not() {
-        let text = "//! A file.\n//! ```text\n//! a -> b\n//! ```\n/// ```\n/// run(1);\n/// ```\n\
-                    /// ```rust\n/// ```\n/// ```ignore\n/// ```\nfn a() {}\n";
+        let text = [
+            "//! A file.",
+            "//! ```text",
+            "//! a -> b",
+            "//! ```",
+            "/// ```",
+            "/// run(1);",
+            "/// ```",
+            "/// ```rust",
+            "/// ```",
+            "/// ```ignore",
+            "/// ```",
+            "fn a() {}",
+        ];
 
-        let found = breaches(check, &[("crates/domain/tasks/src/service.rs", text)]);
+        let found = breaches(check, &[("crates/domain/tasks/src/service.rs", &text.join("\n"))]);
 
         let at = |line: u32| format!("crates/domain/tasks/src/service.rs:{line}");
         assert_eq!(found, [at(5), at(8)]);
