@@ -19,6 +19,8 @@ const LISTENER_QUEUE: usize = 64;
 /// longer.
 const FRESH_FOR_MS: u64 = 750;
 
+/// How often somebody who waits for that time to be over looks whether it is.
+const OLD_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -142,6 +144,14 @@ impl Hub {
     /// count, on a machine that has other things to do.
     pub fn trust_for(&self, fresh_for: Duration) {
         let millis = u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX);
+    /// Waits until what this node knows is no longer good; not at all while it
+    /// is not.
+    pub async fn grown_old(&self) {
+        while self.is_fresh() {
+            tokio::time::sleep(OLD_LOOK_EVERY).await;
+        }
+    }
+
         self.0.fresh_for.store(millis, Ordering::Relaxed);
     }
 

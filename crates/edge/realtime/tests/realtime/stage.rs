@@ -44,7 +44,12 @@ static HAPPENED: FactKind = FactKind {
 pub(crate) struct Stand {
     pub(crate) known: Arc<Mutex<HashMap<SessionId, Standing>>>,
     pub(crate) asked: Arc<AtomicI64>,
+    /// What happens once, when somebody's token was found good and nobody was
+    /// told of it yet.
+    pub(crate) meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
+
+pub(crate) type Meanwhile = Box<dyn FnOnce() + Send>;
 
 pub(crate) type Renewed = Arc<Mutex<Option<HashMap<SessionId, Timestamp>>>>;
 
@@ -246,6 +251,9 @@ fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>, stand: &Stand) -> Gate {
             check(&ctx, &token).and_then(|verified| stand.admit(verified))
         };
         Box::pin(std::future::ready(checked))
+        if let Some(happens) = stand.meanwhile.lock().take_if(|_| checked.is_ok()) {
+            happens();
+        }
     })
 }
 
