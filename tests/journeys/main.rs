@@ -56,5 +56,6 @@ mod telling;
 mod traces;
 mod truth;
 mod tutorial;
+mod used;
 mod wire;
 mod work;

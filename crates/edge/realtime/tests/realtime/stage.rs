@@ -96,6 +96,7 @@ impl Stage {
             gate: gate(&ctx, &is_gate_away, &stand),
             inbound,
             refused: Arc::new(|_, _, _| ()),
+            used: Arc::new(|_, _| ()),
             renewals: renewals(&renewed),
             standings: standings(&is_gate_away, &stand),
             presence: presence.clone(),
@@ -250,10 +251,10 @@ fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>, stand: &Stand) -> Gate {
         } else {
             check(&ctx, &token).and_then(|verified| stand.admit(verified))
         };
-        Box::pin(std::future::ready(checked))
         if let Some(happens) = stand.meanwhile.lock().take_if(|_| checked.is_ok()) {
             happens();
         }
+        Box::pin(std::future::ready(checked))
     })
 }
 
