@@ -57,5 +57,6 @@ mod telling;
 mod traces;
 mod truth;
 mod tutorial;
+mod used;
 mod wire;
 mod work;

@@ -20,10 +20,10 @@ const LIBRARIES: [&str; 4] = [
 ];
 
 /// A clock that a test moves.
-struct Jumping(PathBuf);
+pub struct Jumping(PathBuf);
 
 impl Jumping {
-    fn jump(&self, offset: &str) {
+    pub fn jump(&self, offset: &str) {
         // In place of the old one by one step: it is read all the time.
         let draft = self.0.with_extension("new");
         std::fs::write(&draft, format!("{offset}\n")).unwrap();
@@ -31,8 +31,14 @@ impl Jumping {
     }
 }
 
-fn jumping(setup: ProcessSetup, folder: &TestFolder) -> Option<(ProcessSetup, Jumping)> {
-    let library = LIBRARIES.iter().find(|path| Path::new(path).exists())?;
+/// A process with such a clock; none where it cannot be had.
+pub fn jumping(setup: ProcessSetup, folder: &TestFolder) -> Option<(ProcessSetup, Jumping)> {
+    let Some(library) = LIBRARIES.iter().find(|path| Path::new(path).exists()) else {
+        let system = std::env::consts::OS;
+        assert_ne!(system, "linux", "libfaketime is missing: scripts/install-system test");
+        eprintln!("skipped: no clock can be moved on this system");
+        return None;
+    };
     let clock = Jumping(folder.path().join("clock"));
     clock.jump("+0");
     let file = clock.0.to_str().unwrap().to_owned();
@@ -48,12 +54,7 @@ fn jumping(setup: ProcessSetup, folder: &TestFolder) -> Option<(ProcessSetup, Ju
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_loses_nothing_orders_nothing_anew_and_locks_nobody_out() {
     let (database, folder) = (TestDatabase::new().await, TestFolder::new());
-    let Some((setup, clock)) = jumping(ProcessSetup::on(&database), &folder) else {
-        let system = std::env::consts::OS;
-        assert_ne!(system, "linux", "libfaketime is missing: scripts/install-system test");
-        eprintln!("skipped: no clock can be moved on this system");
-        return;
-    };
+    let Some((setup, clock)) = jumping(ProcessSetup::on(&database), &folder) else { return };
     let company = Company::found(setup).await;
     let Company { server, ann, .. } = &company;
     let channel = open_channel(&company.ceo, "all hands", &[ann]).await;

@@ -1,7 +1,7 @@
 //! What must survive being broken: the server, its database, a write halfway,
 //! the line to the clients.
 
-mod clock;
+pub mod clock;
 mod crash;
 mod database;
 mod descriptors;

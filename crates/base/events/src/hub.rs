@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sayso_db::Effect;
+use sayso_kernel::mutants;
 use tokio::sync::{mpsc, watch};
 
 use crate::Event;
@@ -18,6 +19,8 @@ const LISTENER_QUEUE: usize = 64;
 /// head of the log: what is kept in memory of sessions and roles serves for no
 /// longer.
 const FRESH_FOR_MS: u64 = 750;
+/// How often somebody who waits for that time to be over looks whether it is.
+const OLD_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,8 +137,19 @@ impl Hub {
         let Some(at) = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1) else {
             return false;
         };
+        if mutants::is("log-alone") {
+            return true;
+        }
         let fresh_for = self.0.fresh_for.load(Ordering::Relaxed);
         self.0.millis(Instant::now()).saturating_sub(at) <= fresh_for
+    }
+
+    /// Waits until what this node knows is no longer good; not at all while it
+    /// is not.
+    pub async fn grown_old(&self) {
+        while self.is_fresh() {
+            tokio::time::sleep(OLD_LOOK_EVERY).await;
+        }
     }
 
     /// Lets what this node knows be good for longer than usual: for tests that
@@ -226,6 +240,9 @@ impl Hub {
     /// Tells everybody what was committed and has no position yet. Never waits:
     /// a listener that is too far behind for it hears it from the log.
     pub(crate) fn ahead(&self, effects: Vec<Effect>) {
+        if mutants::is("log-alone") {
+            return;
+        }
         self.0.show(Applied::Ahead(&effects));
         let effects: Arc<[Effect]> = effects.into();
         for listener in &self.0.state.lock().listeners {

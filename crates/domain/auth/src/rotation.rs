@@ -3,8 +3,8 @@
 //! A new key is published a moment before it signs, so that no node meets a
 //! token whose key it has not read; the ones before it are believed until the
 //! last token they signed has expired. Nodes read the keys when the log says
-//! that there are others, once a minute (once a second while the log may have
-//! more than they know), and when a token names one that is not known.
+//! that there are others, once a minute (five times a second while the log may
+//! have more than they know), and when a token names one that is not known.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,10 @@ pub const SIGNS_AFTER: Duration = Duration::from_secs(3);
 const LEEWAY: Duration = Duration::from_secs(60);
 /// How often the keys are read without a reason.
 const READ_EVERY: Duration = Duration::from_secs(60);
+/// How often they are read while the log may be silent: that it may be is
+/// noticed within 750 ms, and a key that is revoked is to be believed by no
+/// node a second later.
+const SILENT_EVERY: Duration = Duration::from_millis(200);
 /// How often they are read because of a name that is not known: whoever makes
 /// names up must not make us read.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -102,9 +106,7 @@ pub async fn read_again(auth: &AuthState) -> Result<(), Fault> {
     let app = &auth.app;
     let ctx = Ctx::anonymous(Via::System, app.clock.clone(), app.random.clone());
     let names = in_use(key::list(&mut app.db.read()).await?, &ctx);
-    if auth.keys.replace(names, ctx.now()) {
-        auth.memory.forget_all();
-    }
+    auth.keys.replace(names, ctx.now(), || auth.memory.forget_all());
     Ok(())
 }
 
@@ -122,20 +124,69 @@ pub(crate) fn may_ask(keys: &Keys) -> bool {
 
 /// Keeps the keys of this node up to date until told to stop.
 pub async fn run(auth: AuthState, stop: CancellationToken) {
-    let mut read_at = Instant::now();
+    let mut is_owed = false;
     loop {
-        let is_told = tokio::select! {
-            () = stop.cancelled() => return,
-            () = auth.keys.changed.notified() => true,
-            () = tokio::time::sleep(ASK_EVERY) => false,
+        let untold = async {
+            tokio::time::sleep(if is_owed { ASK_EVERY } else { SILENT_EVERY }).await;
+            if !is_owed {
+                // While the log is silent, nobody says that there are others.
+                auth.app.hub.grown_old().await;
+            }
         };
-        // While the log is silent, nobody says that there are others.
-        if !is_told && auth.app.hub.is_fresh() && read_at.elapsed() < READ_EVERY {
-            continue;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = auth.keys.changed.notified() => {}
+            () = untold => {}
+            () = tokio::time::sleep(READ_EVERY) => {}
         }
-        read_at = Instant::now();
-        if let Err(fault) = read_again(&auth).await {
+        let outcome = read_again(&auth).await;
+        // It is said once that there are others: who could not read them then
+        // tries again.
+        is_owed = outcome.is_err();
+        if let Err(fault) = outcome {
             tracing::warn!(%fault, "the signing keys cannot be read at the moment");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use sayso_kernel::Timestamp;
+
+    use super::*;
+
+    fn name(kid: &str) -> NamedKey {
+        let (created_at, signs_from) = (Timestamp::MIN, Timestamp::MIN);
+        NamedKey { kid: kid.to_owned(), created_at, signs_from, verifies_until: None }
+    }
+
+    fn is_told(keys: &Keys) -> bool {
+        pin!(keys.revoked()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    #[test]
+    fn what_a_revoked_key_let_in_is_forgotten_before_anybody_is_told_and_only_then() {
+        let hour = Duration::from_secs(3600);
+        let lifetimes = Lifetimes { access: hour, idle: hour, absolute: hour };
+        let names = vec![name("new"), name("old")];
+        let keys = Keys::named(&RootKey::new([7; 32]), names.clone(), lifetimes);
+        let keys = keys.expect("there are names");
+        let now = Timestamp::UNIX_EPOCH;
+        let forgotten = Cell::new(0);
+        let forget = || {
+            assert!(!is_told(&keys), "sockets are sent away while their tokens are remembered");
+            forgotten.set(forgotten.get() + 1);
+        };
+
+        keys.replace(names, now, forget);
+        assert_eq!((forgotten.get(), is_told(&keys)), (0, false), "they are the same");
+        keys.replace(vec![name("newest"), name("new"), name("old")], now, forget);
+        assert_eq!((forgotten.get(), is_told(&keys)), (1, false), "all are believed");
+        keys.replace(vec![name("newest")], now, forget);
+        assert_eq!((forgotten.get(), is_told(&keys)), (2, true), "two are not");
     }
 }

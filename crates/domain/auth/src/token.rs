@@ -154,21 +154,24 @@ impl Keys {
         })
     }
 
-    /// Takes these keys from now on; whether they are others than before.
-    /// Without any, those that are known stay.
-    pub(crate) fn replace(&self, names: Vec<NamedKey>, now: Timestamp) -> bool {
+    /// Takes these keys from now on. Without any, those that are known stay.
+    /// Where they are others, `forget` is called: what was found of tokens by
+    /// those before holds no longer.
+    pub(crate) fn replace(&self, names: Vec<NamedKey>, now: Timestamp, forget: impl FnOnce()) {
         let known = self.held.load();
         if names.is_empty() || known.iter().map(|held| &held.name).eq(&names) {
-            return false;
+            return;
         }
         let is_gone = |was: &NamedKey| names.iter().all(|name| name.kid != was.kid);
         let is_revoked = |held: &Held| held.name.verifies(now) && is_gone(&held.name);
         let is_one_revoked = known.iter().any(is_revoked);
         self.held.store(Arc::new(held(&self.root, names)));
+        // Before it is told: a socket that is let in after those before it were
+        // sent away must not be so by what is remembered of a revoked key.
+        forget();
         if is_one_revoked {
             self.revoked.notify_one();
         }
-        true
     }
 
     /// Waits until a key is no longer believed that could have been for longer:

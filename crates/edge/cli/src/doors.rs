@@ -16,7 +16,7 @@ use sayso_auth::{Activity, AuthState, Refusals};
 use sayso_db::{Db, IdempotencyKey, StoredReply, Tx};
 use sayso_kernel::{Fault, secret};
 use sayso_realtime::{
-    Barred, Gate, Gateway, Handler, Inbound, Refused, Renewals, Standings, Verified,
+    Barred, Gate, Gateway, Handler, Inbound, Refused, Renewals, Standings, Used, Verified,
 };
 use sayso_web::{Class, Limiter};
 use serde::Serialize;
@@ -57,6 +57,11 @@ pub(crate) fn refused(refusals: Refusals) -> Refused {
     Arc::new(move |ctx, event, fault| refusals.note_socket(ctx, event, fault))
 }
 
+/// What a socket sends is a use of its session, as a request is.
+pub(crate) fn used(activity: Activity) -> Used {
+    Arc::new(move |actor, now| activity.note(actor, now))
+}
+
 /// Which sessions were refreshed since their sockets came, all in one question.
 pub(crate) fn renewals(auth: AuthState) -> Renewals {
     Arc::new(move |sessions| {
@@ -89,9 +94,9 @@ pub(crate) fn standings(auth: AuthState) -> Standings {
 }
 
 /// The events that clients may send. Each is a write, and counts as one
-/// whichever door it comes by, and as a use of its session.
-pub(crate) fn inbound(db: &Db, limiter: &Limiter, activity: &Activity) -> Inbound {
-    let to = (db, limiter, activity);
+/// whichever door it comes by.
+pub(crate) fn inbound(db: &Db, limiter: &Limiter) -> Inbound {
+    let to = (db, limiter);
     let on = HashMap::from([
         // fixture: EMIT channel.read {"channelId": "{channel}", "messageId": "{message}"}
         ("channel.read", door(to, channels::read)),
@@ -114,19 +119,13 @@ pub(crate) fn inbound(db: &Db, limiter: &Limiter, activity: &Activity) -> Inboun
     Inbound { on }
 }
 
-fn door<F>(
-    (db, limiter, activity): (&Db, &Limiter, &Activity),
-    work: fn(Db, Ctx, Value) -> F,
-) -> Handler
+fn door<F>((db, limiter): (&Db, &Limiter), work: fn(Db, Ctx, Value) -> F) -> Handler
 where
     F: Future<Output = Result<Value, Fault>> + Send + 'static,
 {
-    let (db, limiter, activity) = (db.clone(), limiter.clone(), activity.clone());
+    let (db, limiter) = (db.clone(), limiter.clone());
     Arc::new(move |ctx: Ctx, data| -> BoxFuture<'static, _> {
         let (db, limiter) = (db.clone(), limiter.clone());
-        if let Some(actor) = &ctx.actor {
-            activity.note(actor, ctx.now());
-        }
         async move {
             limiter.take(Class::Write, &ctx).await?;
             work(db, ctx, data).await

@@ -19,7 +19,7 @@ use crate::dispatch;
 use crate::door::Door;
 use crate::inbound::Inbound;
 use crate::limits::Limits;
-use crate::node::{Gate, Node, Refused, Renewals, Standings};
+use crate::node::{Gate, Node, Refused, Renewals, Standings, Used};
 use crate::protocol::Closing;
 use crate::transport::Transports;
 use crate::typing::Typing;
@@ -42,6 +42,8 @@ pub struct GatewayParts {
     pub inbound: Inbound,
     /// Hears what they were refused.
     pub refused: Refused,
+    /// Hears who sent something.
+    pub used: Used,
     /// Says which sessions were refreshed.
     pub renewals: Renewals,
     /// Says how sessions stand.
@@ -83,6 +85,7 @@ impl Gateway {
             gate: parts.gate,
             inbound: parts.inbound,
             refused: parts.refused,
+            used: parts.used,
             renewals: parts.renewals,
             standings: parts.standings,
             presence: parts.presence,

@@ -103,6 +103,10 @@ async fn work(session: Arc<Session>) {
         };
         let outcome = span.scope(outcome).await;
         span.outcome(&outcome);
+        let is_over = |fault: &Fault| fault.kind() == Kind::Unauthenticated;
+        if is_known && !outcome.as_ref().is_err_and(is_over) {
+            (session.node.used)(&session.actor, asked.now());
+        }
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
             if is_known {

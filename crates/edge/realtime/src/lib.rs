@@ -41,5 +41,5 @@ mod wire;
 
 pub use gateway::{Gateway, GatewayParts};
 pub use inbound::{Handler, Inbound};
-pub use node::{Barred, Gate, Refused, Renewals, Standing, Standings, Verified};
+pub use node::{Barred, Gate, Refused, Renewals, Standing, Standings, Used, Verified};
 pub use protocol::{ACKNOWLEDGEMENT, CODES, heard, said};

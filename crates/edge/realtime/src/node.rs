@@ -66,6 +66,10 @@ pub type Gate =
 /// Hears what was refused to somebody: an event that clients may send, and why.
 pub type Refused = Arc<dyn Fn(&Ctx, &str, &Fault) + Send + Sync>;
 
+/// Hears of every event that clients may send from whoever may still be there:
+/// a use of their session.
+pub type Used = Arc<dyn Fn(&Actor, Timestamp) + Send + Sync>;
+
 /// Says until when the newest access token of each of these sessions is good.
 /// One that has ended, or is not known, is left out.
 pub type Renewals = Arc<
@@ -90,6 +94,7 @@ pub(crate) struct Node {
     pub(crate) gate: Gate,
     pub(crate) inbound: Inbound,
     pub(crate) refused: Refused,
+    pub(crate) used: Used,
     pub(crate) renewals: Renewals,
     pub(crate) standings: Standings,
     pub(crate) presence: Presence,

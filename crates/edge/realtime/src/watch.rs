@@ -67,12 +67,10 @@ async fn tokens(node: &Node) {
 /// What this node knows of the log says who has to go, as long as that is all
 /// there is. While it may not be, whoever let them in is asked.
 async fn standings(node: &Node) {
-    let mut ticks = ticks(STANDINGS_EVERY);
     loop {
-        ticks.tick().await;
-        if !node.hub.is_fresh() {
-            standing::look(node, node.board.all()).await;
-        }
+        node.hub.grown_old().await;
+        standing::look(node, node.board.all()).await;
+        tokio::time::sleep(STANDINGS_EVERY).await;
     }
 }
 

@@ -239,6 +239,31 @@ async fn a_change_of_rights_sends_the_sockets_of_the_person_back_in_and_only_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_let_in_while_a_signing_key_is_revoked_does_not_stay_and_comes_back() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    for (n, transports) in TRANSPORTS.into_iter().enumerate() {
+        let (ann, id, gateway) = (stage.person(), format!("ann {n}"), stage.gateway.clone());
+        let revoke = move || gateway.disbelieve("auth.token_invalid");
+        *stage.stand.meanwhile.lock() = Some(Box::new(revoke));
+        sockets.connect(&Connect { id: &id, person: &ann.client, transports, resume: None });
+
+        let closed = sockets.until_heard(&id, "session.closed").await.payload;
+        assert_eq!(closed["code"], "auth.token_invalid", "{id}");
+        assert_eq!(closed["reconnect"], true, "{id}");
+        // Whoever shows who they are after it stays: they hear what happens then.
+        sockets.until_heard(&id, "ready").await;
+        stage.happen(&ann.stream(), &[]).await;
+        until("the event", SOON, async || (sockets.event_count(&id) == 1).then_some(())).await;
+        let heard: Vec<_> = sockets.heard(&id).into_iter().map(|heard| heard.event).collect();
+        let told = heard.iter().filter(|event| ["ready", "session.closed"].contains(&&***event));
+        assert_eq!(told.collect::<Vec<_>>(), ["session.closed", "ready"], "{heard:?}");
+        sockets.disconnect(&id);
+        stage.until_empty().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_cuts_the_transport_so_that_stock_clients_come_back() {
     let stage = Stage::new().await;
     let sockets = Sockets::start();

@@ -44,7 +44,12 @@ static HAPPENED: FactKind = FactKind {
 pub(crate) struct Stand {
     pub(crate) known: Arc<Mutex<HashMap<SessionId, Standing>>>,
     pub(crate) asked: Arc<AtomicI64>,
+    /// What happens once, when somebody's token was found good and nobody was
+    /// told of it yet.
+    pub(crate) meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
+
+pub(crate) type Meanwhile = Box<dyn FnOnce() + Send>;
 
 pub(crate) type Renewed = Arc<Mutex<Option<HashMap<SessionId, Timestamp>>>>;
 
@@ -91,6 +96,7 @@ impl Stage {
             gate: gate(&ctx, &is_gate_away, &stand),
             inbound,
             refused: Arc::new(|_, _, _| ()),
+            used: Arc::new(|_, _| ()),
             renewals: renewals(&renewed),
             standings: standings(&is_gate_away, &stand),
             presence: presence.clone(),
@@ -245,6 +251,9 @@ fn gate(ctx: &TestCtx, is_away: &Arc<AtomicBool>, stand: &Stand) -> Gate {
         } else {
             check(&ctx, &token).and_then(|verified| stand.admit(verified))
         };
+        if let Some(happens) = stand.meanwhile.lock().take_if(|_| checked.is_ok()) {
+            happens();
+        }
         Box::pin(std::future::ready(checked))
     })
 }
