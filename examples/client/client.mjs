@@ -5,7 +5,6 @@
 //
 // Stop the server, write something from elsewhere once it is back, close the
 // lid for an hour: nothing is missed, nothing comes twice.
-
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
 
@@ -17,41 +16,33 @@ if (!url || !email || !password) {
 }
 
 // -- Who we are: a token for fifteen minutes, and one to get the next with. --
-
 let tokens, expiresAt;
 
-async function post(path, body) {
-  const answer = await fetch(url + path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+async function ask(path, headers, body) {
+  const options = body && { method: "POST", body: JSON.stringify(body) };
+  const answer = await fetch(url + path, { headers, ...options });
   const told = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(told.detail ?? told.title), told);
   return told;
 }
-
-const hold = (answer) => {
-  tokens = answer;
+async function come(path, body) {
+  tokens = await ask(path, { "content-type": "application/json" }, body);
   expiresAt = Date.now() + tokens.expiresIn * 1000;
-};
-const refresh = async () => hold(await post("/api/auth/refresh", { refreshToken: tokens.refreshToken }));
-
-async function get(path) {
-  if (expiresAt - Date.now() < 60_000) await refresh();
-  const answer = await fetch(url + path, { headers: { authorization: `Bearer ${tokens.accessToken}` } });
-  return answer.json();
 }
+const refresh = () => come("/api/auth/refresh", { refreshToken: tokens.refreshToken });
+async function token() {
+  if (expiresAt - Date.now() < 60_000) await refresh();
+  return tokens.accessToken;
+}
+const get = async (path) => ask(path, { authorization: `Bearer ${await token()}` });
 
 // -- What happens: from where we stopped, whoever cut the line. ---------------
-
 let cursor = null, hasRetried = false;
 
 function listen(hear) {
   // With `retries` an event is sent again until it is acknowledged; its `clientId` makes it happen once.
   const socket = io(url, { retries: 100, ackTimeout: 10_000, auth: async (answer) => {
-    if (expiresAt - Date.now() < 60_000) await refresh().catch(() => {});
-    answer({ token: tokens.accessToken, ...(cursor && { resume: cursor }) });
+    answer({ token: await token().catch(() => tokens.accessToken), ...(cursor && { resume: cursor }) });
   } });
   const take = (event) => {
     if (!(event?.position > cursor?.position)) return;
@@ -77,10 +68,8 @@ function listen(hear) {
 }
 
 // -- Putting it together. ----------------------------------------------------
-
-hold(await post("/api/auth/login", { email, password, deviceName: "example client" }));
-const { items } = await get("/api/channels?limit=100");
-const channel = items.find(({ name }) => name === channelName);
+await come("/api/auth/login", { email, password, deviceName: "example client" });
+const channel = (await get("/api/channels?limit=100")).items.find(({ name }) => name === channelName);
 const socket = listen(({ at, type, data }) => console.log(at, type, data.content ?? data.title ?? data.name ?? data.id ?? ""));
 
 for await (const content of createInterface({ input: process.stdin })) {
