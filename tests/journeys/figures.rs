@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Method;
 use sayso_kernel::Clock;
-use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, read};
+use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, TestDatabase, read};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::company::Company;
+use crate::silence::{Silence, strangers};
 
 /// How soon another route is to be answered while many log in.
 const SERVED_WITHIN: Duration = Duration::from_millis(100);
@@ -96,6 +97,16 @@ async fn how_long_others_wait_while_two_hundred_log_in() {
     assert!(p99 < SERVED_WITHIN, "{p99:?}");
 }
 
+async fn connect(sockets: &Sockets, id: &str, person: &Client) {
+    let connect = Connect { id, person, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
+}
+
+/// From `started`, in milliseconds since 1970, until a client heard this.
+fn until_heard(started: i64, heard: &Heard) -> Duration {
+    Duration::from_millis(u64::try_from(heard.at - started).unwrap_or_default())
+}
+
 /// From the request that ends a session to the moment at which the client of its
 /// socket hears of it, in another process on the same machine: at the node that
 /// ended it, and at another one.
@@ -112,20 +123,57 @@ async fn how_long_a_socket_outlives_its_session() {
             let ann = Client::login(&url, "ann@example.com", PASSWORD).await;
             let there = if place == "this node" { ann.clone() } else { cluster.there(&ann) };
             let id = format!("{place} {round}");
-            let transports: &[&str] = &["websocket"];
-            sockets
-                .connect_and_wait(&Connect { id: &id, person: &there, transports, resume: None })
-                .await;
+            connect(&sockets, &id, &there).await;
             let started = Clock::System.now().as_millisecond();
             ann.post("/api/auth/logout", Value::Null).await.expect(204);
             let closed = sockets.until_heard(&id, "session.closed").await;
-            let millis = u64::try_from(closed.at - started).unwrap_or_default();
-            took.push(Duration::from_millis(millis));
+            took.push(until_heard(started, &closed));
         }
         let (median, p99) = (quantile(&mut took, 50), quantile(&mut took, 99));
         eprintln!(
             "revocation to socket closed at {place}: median {median:?}, p99 {p99:?} of {ROUNDS}"
         );
         assert!(p99 < CLOSED_WITHIN, "{p99:?}");
+    }
+}
+
+/// The same in the worst moment: nobody writes the log, no node knows that yet,
+/// and in the second company no node hears of another either.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn how_long_a_socket_outlives_its_session_while_nobody_writes_the_log() {
+    const ROUNDS: usize = 20;
+    let nodes = [
+        ("that hear of each other", Cluster::found().await),
+        ("that hear of nothing", strangers(|setup| setup).await),
+    ];
+    for (which, cluster) in nodes {
+        let (sockets, url) = (Sockets::start(), cluster.company.server.url());
+        let mut took = [const { Vec::new() }; 2];
+        for round in 0..ROUNDS {
+            let ann = Client::login(&url, "ann@example.com", PASSWORD).await;
+            let ids = [format!("here {round}"), format!("there {round}")];
+            connect(&sockets, &ids[0], &ann).await;
+            connect(&sockets, &ids[1], &cluster.there(&ann)).await;
+            cluster.settle().await;
+            let silence = Silence::begin(&cluster.database).await;
+            let started = Clock::System.now().as_millisecond();
+            ann.post("/api/auth/logout", Value::Null).await.expect(204);
+            for (id, took) in ids.iter().zip(&mut took) {
+                let closed = sockets.until_heard(id, "session.closed").await;
+                took.push(until_heard(started, &closed));
+            }
+            drop(silence);
+            cluster.settle().await;
+        }
+        for (place, took) in ["this node", "another node"].into_iter().zip(&mut took) {
+            let (median, p99) = (quantile(took, 50), quantile(took, 99));
+            let max = quantile(took, 100);
+            eprintln!(
+                "revocation in silence to socket closed at {place}, of nodes {which}: \
+                 median {median:?}, p99 {p99:?}, longest {max:?} of {ROUNDS}"
+            );
+            assert!(max < CLOSED_WITHIN, "{max:?}");
+        }
     }
 }
