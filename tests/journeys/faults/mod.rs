@@ -14,6 +14,7 @@ mod mutants;
 mod redis;
 mod rolling;
 mod storm;
+mod upgrades;
 mod walk;
 mod way;
 mod writer;
