@@ -41,6 +41,7 @@ mod nodes;
 mod one_commit;
 mod operations;
 mod operator;
+mod presence;
 mod project;
 mod raising;
 mod readme;

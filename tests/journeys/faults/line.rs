@@ -23,6 +23,7 @@ use super::storm::{Channels, Keys, collect, connect, write};
 use super::writer::Memory;
 use crate::clients::metric;
 use crate::company::Company;
+use crate::presence::assert_presence;
 use crate::truth::Truth;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -123,14 +124,26 @@ impl Scene {
         self.said.lock().push(Acked { content, id });
     }
 
-    /// The faults happen while people write; then it is counted.
+    /// The faults happen while people write; then it is counted, and looked who
+    /// is there.
     async fn judged(self, seed: u64, weather: impl AsyncFnOnce(&Self)) -> Verdict {
+        let verdict = self.counted(seed, weather).await;
+        self.assert_presence().await;
+        verdict
+    }
+
+    async fn assert_presence(&self) {
+        let lookers = [self.company.ceo.clone()];
+        assert_presence(&self.company, &lookers, &self.sockets, &self.names()).await;
+    }
+
+    async fn counted(&self, seed: u64, weather: impl AsyncFnOnce(&Self)) -> Verdict {
         let random = Random::seeded(seed);
         // Writers stop when the weather has passed; this is only an end.
         let end = Instant::now() + if is_full() { SOON * 3 } else { Duration::from_secs(4) };
         let writers =
             write(&self.company, &self.channels, (WRITERS, Keys::EverySecond), &random, end);
-        weather(&self).await;
+        weather(self).await;
         self.proxy.set(Weather::Fair);
         let mut memory =
             Memory { acked: std::mem::take(&mut *self.said.lock()), ..Memory::default() };
@@ -138,7 +151,7 @@ impl Scene {
             memory.add(writer.await.unwrap());
         }
         let faults = usize::try_from(self.proxy.fired()).unwrap();
-        let Self { database, sockets, subscribers, .. } = &self;
+        let Self { database, sockets, subscribers, .. } = self;
         let (config, subscribers) = (database.app_config(), subscribers.clone());
         let verdict = judge(&collect(&config, sockets, subscribers, memory, faults).await);
         eprintln!(
@@ -224,7 +237,7 @@ async fn a_line_that_swallows_everything_is_noticed_and_presence_flips_once_at_m
     let bob = scene.company.bob.user_id().to_owned();
 
     let verdict = scene
-        .judged(30, async |scene| {
+        .counted(30, async |scene| {
             let losses = scene.losses();
             scene.proxy.set(Weather::Swallowed(Way::Both));
             // Every connection that is there has lost something.
@@ -246,6 +259,7 @@ async fn a_line_that_swallows_everything_is_noticed_and_presence_flips_once_at_m
     };
     let (gone, back) = (told("user.disconnected"), told("user.connected"));
     assert!(gone <= 1 && back == gone, "Bob went {gone} times and came {back} times");
+    scene.assert_presence().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
