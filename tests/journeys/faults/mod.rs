@@ -10,6 +10,7 @@ mod fail_point;
 mod handover;
 mod judge;
 mod line;
+mod lines;
 mod mutants;
 mod redis;
 mod rolling;
