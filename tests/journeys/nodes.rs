@@ -4,9 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use sayso_kernel::Timestamp;
-use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, judge, read, until};
+use sayso_testkit::{
+    Client, Connect, Heard, ProcessSetup, Reply, Sockets, TestRedis, judge, read, until,
+};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -217,15 +220,17 @@ async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_gh
     assert_eq!(seen["presence"], "offline");
 }
 
+/// A hundred writes a minute.
+fn a_hundred(setup: ProcessSetup) -> ProcessSetup {
+    setup
+        .env("SAYSO_LIMITS__ENABLED", "true")
+        .env("SAYSO_LIMITS__WRITE_PER_MINUTE", "100")
+        .env("SAYSO_REDIS__TIMEOUT_MS", "5000")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_writes_at_two_nodes_get_what_one_person_may_take() {
-    let limits = |setup: ProcessSetup| {
-        setup
-            .env("SAYSO_LIMITS__ENABLED", "true")
-            .env("SAYSO_LIMITS__WRITE_PER_MINUTE", "100")
-            .env("SAYSO_REDIS__TIMEOUT_MS", "5000")
-    };
-    let mut cluster = Cluster::with(limits, |setup, _| setup).await;
+    let mut cluster = Cluster::with(a_hundred, |setup, _| setup).await;
     let ann = cluster.company.ann.clone();
     let channel = open_channel(&cluster.company.ceo, "board", &[&ann]).await;
     let path = format!("/api/channels/{channel}/messages");
@@ -282,4 +287,74 @@ async fn two_hundred_writes_at_two_nodes_get_what_one_person_may_take() {
     })
     .await;
     there.post(&path, json!({ "content": "alone" })).await.expect(201);
+}
+
+/// What somebody has left, as they were told.
+fn left(reply: &Reply) -> usize {
+    let told = reply.header("ratelimit").unwrap_or_else(|| panic!("{}", reply.text));
+    let left = told.split(';').find_map(|piece| piece.strip_prefix("r="));
+    left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("{told}"))
+}
+
+/// What is wrong with how these answers tell what is left of a hundred, while at
+/// most `back` came back meanwhile: each number is told once, at whichever node,
+/// and whoever is refused has nothing left.
+fn miscounted(replies: &[Reply], back: usize) -> Option<String> {
+    let (refused, granted): (Vec<_>, Vec<_>) =
+        replies.iter().partition(|reply| reply.status.as_u16() == 429);
+    let mut told: Vec<usize> = granted.iter().map(|reply| left(reply)).collect();
+    told.sort_unstable();
+    told.dedup();
+    let is_whole = told == (0..100).collect::<Vec<_>>();
+    let is_even = refused.iter().all(|reply| left(reply) == 0);
+    let is_exact = (100..=100 + back).contains(&granted.len());
+    let is_right = is_whole && is_even && is_exact;
+    (!is_right).then(|| format!("{} granted, {back} came back, told {told:?}", granted.len()))
+}
+
+/// Two hundred at once, half of them at each node, of which nothing is asked but
+/// whether they may: what is let in has a body that is none.
+async fn two_hundred_at_once(cluster: &Cluster) -> (Vec<Reply>, usize) {
+    let ann = &cluster.company.ann;
+    let both = [ann.clone(), cluster.there(ann)];
+    for person in &both {
+        person.get("/api/auth/me").await.expect(200);
+    }
+    let ask = |turn: usize| {
+        let request = both[turn % 2].request(Method::POST, "/api/channels");
+        read(request.json(&json!({})))
+    };
+    let started = Instant::now();
+    let replies = join_all((0..200).map(ask)).await;
+    // One comes back every 600 ms.
+    let back = usize::try_from(started.elapsed().as_millis() / 600).unwrap();
+    let replies: Vec<Reply> = replies.into_iter().map(Result::unwrap).collect();
+    for reply in &replies {
+        assert!([422, 429].contains(&reply.status.as_u16()), "{}: {}", reply.status, reply.text);
+        assert_eq!(reply.header("ratelimit-policy"), Some("\"write\";q=100;w=60"));
+        assert_eq!(reply.header("retry-after").is_some(), reply.status.as_u16() == 429);
+    }
+    (replies, back)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_at_once_at_two_nodes_a_hundred_are_let_in_and_each_is_told_what_is_left() {
+    let cluster = Cluster::with(a_hundred, |setup, _| setup).await;
+
+    let (replies, back) = two_hundred_at_once(&cluster).await;
+
+    eprintln!("{back} came back meanwhile");
+    assert_eq!(miscounted(&replies, back), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_count_each_for_itself_are_convicted_of_letting_in_too_many() {
+    let alone = |setup: ProcessSetup, redis: &TestRedis| {
+        setup.env("REDIS_URL", redis.url()).env("SAYSO_REDIS__PREFIX", "alone")
+    };
+    let cluster = Cluster::with(a_hundred, alone).await;
+
+    let (replies, _) = two_hundred_at_once(&cluster).await;
+
+    assert!(miscounted(&replies, 0).is_some());
 }

@@ -145,6 +145,16 @@ impl Truth {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
+    /// What was said in a channel, each with its place in the log, in order.
+    pub async fn contents_by_position(&self, channel: &str) -> Vec<(i64, String)> {
+        let channel: Uuid = channel.parse().unwrap();
+        let sql = "SELECT e.position, m.content FROM messages m
+                   JOIN event_log e ON e.type = 'message.sent' AND e.data->>'id' = m.id::text
+                   WHERE m.channel_id = $1 ORDER BY e.position";
+        let rows = self.0.query(sql, &[&channel]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    }
+
     /// The number of rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT count(*) FROM {table}");

@@ -17,6 +17,7 @@ use super::writer::{Memory, Writer};
 use crate::clients::metric;
 use crate::cluster::settle;
 use crate::company::Company;
+use crate::presence::assert_presence;
 
 const SOON: Duration = Duration::from_secs(30);
 /// After the death of the one that leads, a write is heard at the other within
@@ -175,4 +176,11 @@ async fn whoever_leads_is_killed_and_the_other_leads_and_nobody_misses_anything(
         Aftermath { evidence, recoveries: handovers, slowest_return: away.unwrap_or_default() };
     let verdict = report("the leader (slowest handover)", started.elapsed(), &aftermath);
     assert!(verdict.is_clean(), "{verdict:#?}");
+    // Without Redis each node knows of those alone who are at it.
+    drop(ears.sockets);
+    for node in [0, 1] {
+        let is_here = |name: &&String| name.contains(&format!(" at {node} "));
+        let here: Vec<String> = names.iter().filter(is_here).cloned().collect();
+        assert_presence(&pair.company, &[pair.at(node, &ceo)], &sockets, &here).await;
+    }
 }

@@ -7,19 +7,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use parking_lot::Mutex;
 use sayso_kernel::Random;
 use sayso_testkit::{
     Client, Connect, ProcessSetup, Proxy, Sockets, TestDatabase, Way, Weather, until,
 };
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::crash::is_full;
-use super::judge::{Subscriber, Verdict, judge};
+use super::judge::{Acked, Subscriber, Verdict, judge};
 use super::mutants::mutant_bin;
 use super::storm::{Channels, Keys, collect, connect, write};
 use super::writer::Memory;
 use crate::clients::metric;
 use crate::company::Company;
+use crate::presence::assert_presence;
 use crate::truth::Truth;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -28,6 +32,8 @@ const SOON: Duration = Duration::from_secs(60);
 const PING: Duration = Duration::from_millis(500);
 const EVERY_KIND: [&[&str]; 3] = [&["websocket"], &["polling"], &["polling", "websocket"]];
 const WRITERS: usize = 3;
+/// Messages of 36 kB at once.
+const MUCH: usize = 10;
 
 /// Everybody's clients behind one line.
 struct Scene {
@@ -37,6 +43,8 @@ struct Scene {
     sockets: Arc<Sockets>,
     channels: Channels,
     subscribers: Vec<Subscriber>,
+    /// What was said beside the writers.
+    said: Mutex<Vec<Acked>>,
 }
 
 impl Scene {
@@ -72,7 +80,8 @@ impl Scene {
         let people = company.everybody().map(|(name, who)| (name, who.through(&proxy.url())));
         let drivers = Arc::new(Sockets::brief());
         let subscribers = connect(&people, &drivers, &EVERY_KIND, sockets).await;
-        Self { company, database, proxy, sockets: drivers, channels, subscribers }
+        let said = Mutex::default();
+        Self { company, database, proxy, sockets: drivers, channels, subscribers, said }
     }
 
     fn names(&self) -> Vec<String> {
@@ -101,21 +110,48 @@ impl Scene {
         .await;
     }
 
-    /// The faults happen while people write; then it is counted.
+    /// Says a lot at once in a channel that everybody follows.
+    async fn say_much(&self) {
+        let (long, said) = ("🙂".repeat(9_000), self.said.lock().len());
+        let all = (0..MUCH).map(|n| self.say(format!("much {} {long}", said + n)));
+        join_all(all).await;
+    }
+
+    async fn say(&self, content: String) {
+        let path = format!("/api/channels/{}/messages", self.channels.of(&self.company.ceo)[0]);
+        let sent = self.company.ceo.post(&path, json!({ "content": content })).await;
+        let id = sent.expect(201)["id"].as_str().unwrap().parse().unwrap();
+        self.said.lock().push(Acked { content, id });
+    }
+
+    /// The faults happen while people write; then it is counted, and looked who
+    /// is there.
     async fn judged(self, seed: u64, weather: impl AsyncFnOnce(&Self)) -> Verdict {
+        let verdict = self.counted(seed, weather).await;
+        self.assert_presence().await;
+        verdict
+    }
+
+    async fn assert_presence(&self) {
+        let lookers = [self.company.ceo.clone()];
+        assert_presence(&self.company, &lookers, &self.sockets, &self.names()).await;
+    }
+
+    async fn counted(&self, seed: u64, weather: impl AsyncFnOnce(&Self)) -> Verdict {
         let random = Random::seeded(seed);
         // Writers stop when the weather has passed; this is only an end.
         let end = Instant::now() + if is_full() { SOON * 3 } else { Duration::from_secs(4) };
         let writers =
             write(&self.company, &self.channels, (WRITERS, Keys::EverySecond), &random, end);
-        weather(&self).await;
+        weather(self).await;
         self.proxy.set(Weather::Fair);
-        let mut memory = Memory::default();
+        let mut memory =
+            Memory { acked: std::mem::take(&mut *self.said.lock()), ..Memory::default() };
         for writer in writers {
             memory.add(writer.await.unwrap());
         }
         let faults = usize::try_from(self.proxy.fired()).unwrap();
-        let Self { database, sockets, subscribers, .. } = &self;
+        let Self { database, sockets, subscribers, .. } = self;
         let (config, subscribers) = (database.app_config(), subscribers.clone());
         let verdict = judge(&collect(&config, sockets, subscribers, memory, faults).await);
         eprintln!(
@@ -201,7 +237,7 @@ async fn a_line_that_swallows_everything_is_noticed_and_presence_flips_once_at_m
     let bob = scene.company.bob.user_id().to_owned();
 
     let verdict = scene
-        .judged(30, async |scene| {
+        .counted(30, async |scene| {
             let losses = scene.losses();
             scene.proxy.set(Weather::Swallowed(Way::Both));
             // Every connection that is there has lost something.
@@ -223,6 +259,7 @@ async fn a_line_that_swallows_everything_is_noticed_and_presence_flips_once_at_m
     };
     let (gone, back) = (told("user.disconnected"), told("user.connected"));
     assert!(gone <= 1 && back == gone, "Bob went {gone} times and came {back} times");
+    scene.assert_presence().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +278,67 @@ async fn a_slow_line_and_upgrades_in_the_midst_of_events_keep_the_order() {
         .await;
 
     assert!(verdict.is_clean(), "{verdict:#?}");
+}
+
+/// Silence is not what sends anybody away.
+const PATIENT: [(&str, &str); 2] =
+    [("SAYSO_REALTIME__PING_INTERVAL_MS", "60000"), ("SAYSO_REALTIME__PING_TIMEOUT_MS", "120000")];
+
+/// Nothing is taken until the server has given them up, and then again.
+async fn read_nothing(scene: &Scene) {
+    let slow = r#"sayso_realtime_closed_total{code="session.slow_reader"}"#;
+    for round in 0..rounds(1, 10) {
+        let (losses, before) = (scene.losses(), metric(&scene.company.ceo, slow).await);
+        scene.proxy.set(Weather::Stalled(Way::Down));
+        // Until the buffers of both ends are full.
+        until("somebody to be given up", SOON * 3, async || {
+            scene.say_much().await;
+            (metric(&scene.company.ceo, slow).await >= before + 2.0).then_some(())
+        })
+        .await;
+        scene.proxy.set(Weather::Fair);
+        scene.until_back(losses, 2).await;
+        // Also of a build that replays nothing everybody hears this one.
+        scene.say(format!("that was round {round}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_and_is_given_up_for_it_misses_nothing() {
+    let scene = Scene::with(4, None, &PATIENT).await;
+
+    let verdict = scene.judged(24, read_nothing).await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_does_not_replay_is_convicted_by_who_does_not_read() {
+    let scene = Scene::with(4, Some("no-replay"), &PATIENT).await;
+
+    let verdict = scene.judged(24, read_nothing).await;
+
+    assert!(verdict.lost_events > 0, "{verdict:#?}");
+    assert_eq!(verdict.lost_writes, 0, "{verdict:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_are_reset_at_once_while_people_write_miss_nothing() {
+    let count = rounds(40, 400);
+    let scene = Scene::with(count, None, &[]).await;
+
+    let verdict = scene
+        .judged(25, async |scene| {
+            for _ in 0..rounds(2, 10) {
+                let losses = scene.losses();
+                scene.proxy.reset();
+                scene.until_back(losses, count / 2).await;
+            }
+        })
+        .await;
+
+    assert!(verdict.is_clean(), "{verdict:#?}");
+    assert!(verdict.reconnects >= count / 2, "{}", verdict.reconnects);
 }
 
 /// How often the server has sent each statement to its database so far.

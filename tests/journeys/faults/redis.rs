@@ -18,6 +18,7 @@ use super::storm::{Channels, KINDS, collect, connect, leave_in_turn};
 use super::way::Way;
 use super::writer::{Memory, Writer};
 use crate::cluster::Cluster;
+use crate::presence::assert_presence;
 use crate::truth::Truth;
 
 /// Writes of one writer come this far apart.
@@ -112,6 +113,9 @@ async fn storm(name: &str, blows: &[(u64, Blow)]) -> Seen {
     let before = lateness.iter().filter(|(written, _)| *written < first);
     let usual = before.map(|(_, late)| *late).max().unwrap_or_default();
     let latest = lateness.iter().map(|(_, late)| *late).max().unwrap();
+    let ceo = &cluster.company.ceo;
+    let lookers = [ceo.clone(), cluster.there(ceo)];
+    assert_presence(&cluster.company, &lookers, &sockets, &names).await;
     let verdict = judge(&evidence);
     let seen = Seen { verdict, patience, slowest_write, usual, latest };
     report(name, length, &seen);

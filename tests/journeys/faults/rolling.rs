@@ -13,6 +13,7 @@ use super::judge::judge;
 use super::storm::{Channels, KINDS, collect, connect, longest_absence};
 use super::writer::{Memory, Writer};
 use crate::cluster::Cluster;
+use crate::presence::assert_presence;
 use crate::truth::Truth;
 
 /// Between two restarts.
@@ -92,4 +93,7 @@ async fn nodes_are_restarted_in_turn_and_nobody_misses_anything() {
     assert_eq!(failed, 0, "{:?}", evidence.wrong_answers);
     assert!(verdict.reconnects >= count, "{} of {count} came back", verdict.reconnects);
     assert!(away < BACK_WITHIN, "a client was away for {away:?}");
+    let ceo = &cluster.company.ceo;
+    let lookers = [ceo.clone(), cluster.there(ceo)];
+    assert_presence(&cluster.company, &lookers, &sockets, &names).await;
 }

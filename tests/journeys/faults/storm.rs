@@ -18,6 +18,7 @@ use tokio::time::{sleep, sleep_until};
 use super::judge::{Evidence, Subscriber};
 use super::writer::{Memory, Writer};
 use crate::company::{Company, open_channel};
+use crate::presence::assert_presence;
 use crate::team::logged;
 use crate::truth::{Logged, Truth};
 
@@ -104,8 +105,9 @@ impl Storm {
         }
         let faults = self.kills.len();
         let evidence = collect(&config, &sockets, subscribers, memory, faults).await;
-        let names = evidence.subscribers.iter().map(|one| one.name.as_str());
-        let slowest_return = names.map(|name| longest_absence(&sockets, name)).max();
+        let names: Vec<String> = evidence.subscribers.iter().map(|one| one.name.clone()).collect();
+        let slowest_return = names.iter().map(|name| longest_absence(&sockets, name)).max();
+        assert_presence(&company, &[company.ceo.clone()], &sockets, &names).await;
         Aftermath { evidence, recoveries, slowest_return: slowest_return.unwrap_or_default() }
     }
 }

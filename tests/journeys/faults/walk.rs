@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use super::crash::is_full;
 use crate::cluster::Cluster;
 use crate::company::open_channel;
+use crate::presence::assert_presence;
 use crate::truth::Truth;
 
 /// Steps of a walk.
@@ -206,6 +207,10 @@ impl Walk {
             assert_shown(person, &held).await;
         }
         assert!(comings_back > 0, "nobody had to come back");
+        let company = &self.cluster.company;
+        let lookers = [company.ceo.clone(), self.cluster.there(&company.ceo)];
+        let names: Vec<String> = self.clients.iter().map(|(id, _)| id.clone()).collect();
+        assert_presence(company, &lookers, &self.sockets, &names).await;
     }
 }
 

@@ -238,8 +238,16 @@ impl Process {
     /// # Panics
     /// When it does not run, or does not end in time.
     pub async fn stop(&mut self) -> ExitStatus {
-        self.signal(Signal::SIGTERM);
+        self.ask_to_stop();
         self.until_exited(STOPPED_WITHIN).await
+    }
+
+    /// Asks it to shut down, for whoever looks at what it does until then.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn ask_to_stop(&self) {
+        self.signal(Signal::SIGTERM);
     }
 
     /// Hangs it: it stands still, and its port still takes connections.

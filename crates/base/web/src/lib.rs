@@ -72,6 +72,6 @@ pub use path::{PathId, PathIds};
 pub use problem::Problem;
 pub use reply::{PageBody, Reply};
 pub use request_id::RequestId;
-pub use server::{Connection, ServerLimits, listen, serve};
+pub use server::{Connection, ServerLimits, Stop, listen, serve};
 pub use state::{AppParts, AppState};
 pub use write::{REPLAYED, write};

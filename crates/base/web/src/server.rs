@@ -5,7 +5,6 @@
 //! ever for its first header.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +12,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::Request;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
@@ -32,6 +33,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// fit in is not told so: their system asks again after one, three, seven
 /// seconds.
 const BACKLOG: u32 = 4096;
+/// How long connections that wait for a question are kept when the server goes:
+/// what has reached this machine is still read and answered.
+const LAST_CALL: Duration = Duration::from_millis(50);
 /// Bytes of a request's head, and of what is read ahead, at the most.
 const BUFFER_MAX: usize = 64 * 1024;
 
@@ -70,6 +74,16 @@ pub struct Connection {
     pub cut: CancellationToken,
 }
 
+/// How a server is told to go.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// It will: it serves on, and each answer is the last of its connection, so
+    /// that whoever asks next comes anew, and may come to another node.
+    pub soon: CancellationToken,
+    /// It goes: nobody who comes from now on is let in.
+    pub now: CancellationToken,
+}
+
 /// Listens at an address, with room for many who come at once.
 ///
 /// # Errors
@@ -82,14 +96,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `shutdown`; then accepts no more, lets requests in flight and
-/// sockets end within [`ServerLimits::drain`], and cuts the rest.
-pub async fn serve(
-    listener: TcpListener,
-    app: Router,
-    limits: ServerLimits,
-    shutdown: CancellationToken,
-) {
+/// Serves until it is told to stop; then accepts no more, lets requests in
+/// flight and sockets end within [`ServerLimits::drain`], and cuts the rest.
+pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, stop: Stop) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let cut_all = CancellationToken::new();
     let mut protocol = http1::Builder::new();
@@ -98,21 +107,37 @@ pub async fn serve(
         .header_read_timeout(limits.header_read_timeout)
         .max_headers(limits.headers_max)
         .max_buf_size(BUFFER_MAX);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        let Some((stream, peer, place)) = accepted else { continue };
+    let let_in = |(stream, peer, place): Accepted| {
         let connection = Connection { peer, cut: cut_all.child_token() };
         let stream = Cuttable::new(stream, &connection.cut, place);
-        let (protocol, app, shutdown) = (protocol.clone(), app.clone(), shutdown.clone());
-        tokio::spawn(attend(protocol, stream, connection, app, shutdown));
+        let (protocol, app, stop) = (protocol.clone(), app.clone(), stop.clone());
+        tokio::spawn(attend(protocol, stream, connection, app, stop));
+    };
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.now.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted.map_or_else(|| (), &let_in),
+        }
     }
-    drop(listener);
+    let waiting = still_waiting(listener, &places);
+    stop.soon.cancel();
+    waiting.into_iter().for_each(let_in);
     drain(&places, &limits).await;
     cut_all.cancel();
+}
+
+/// Whoever has been let in by the system and not by us, as far as there are
+/// places. To close the door before them would throw away what they asked.
+fn still_waiting(listener: TcpListener, places: &Arc<Semaphore>) -> Vec<Accepted> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    std::iter::from_fn(|| {
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
+        let (stream, peer) = listener.accept().ok()?;
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer, place))
+    })
+    .collect()
 }
 
 /// Waits until every place is free again, within bounds. Sockets are closed by
@@ -139,7 +164,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<Accep
         Err(error) if is_of_one_connection(&error) => None,
         Err(error) => {
             tracing::warn!(%error, "cannot accept connections");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+            sleep(ACCEPT_PAUSE).await;
             None
         }
     }
@@ -156,19 +181,20 @@ async fn attend(
     stream: Cuttable,
     connection: Connection,
     app: Router,
-    shutdown: CancellationToken,
+    stop: Stop,
 ) {
     let peer = connection.peer;
+    let soon = stop.soon;
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(connection.clone());
-        answer(app.clone(), request)
+        answer(app.clone(), request, soon.clone())
     });
     let serving = protocol.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut serving = std::pin::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = shutdown.cancelled() => {
+        () = last_call(&stop.now) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -178,9 +204,20 @@ async fn attend(
     }
 }
 
-fn answer(
+/// Until a while after the server was told to go.
+async fn last_call(now: &CancellationToken) {
+    now.cancelled().await;
+    sleep(LAST_CALL).await;
+}
+
+async fn answer(
     mut app: Router,
     request: Request<Body>,
-) -> impl Future<Output = Result<http::Response<Body>, Infallible>> {
-    app.call(request)
+    soon: CancellationToken,
+) -> Result<http::Response<Body>, Infallible> {
+    let mut response = app.call(request).await?;
+    if soon.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }

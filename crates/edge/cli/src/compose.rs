@@ -20,7 +20,7 @@ use sayso_redis::Redis;
 use sayso_telemetry::{MetricsText, UPKEEP_EVERY};
 use sayso_users::password::HashLimits;
 use sayso_web::forwarded::Proxies;
-use sayso_web::{AppParts, AppState, Limiter, Quota, Quotas, ServerLimits, stack};
+use sayso_web::{AppParts, AppState, Limiter, Quota, Quotas, ServerLimits, Stop, stack};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,7 +51,7 @@ struct Parts {
     gateway: Gateway,
     /// The servers; they end when their requests have.
     servers: TaskTracker,
-    stop_serving: CancellationToken,
+    stop_serving: Stop,
     /// The log and everything else that requests lean on.
     background: TaskTracker,
     stop_background: CancellationToken,
@@ -149,9 +149,9 @@ async fn start_on(
         metrics,
         is_open: false,
     };
-    let (servers, stop_serving) = (TaskTracker::new(), CancellationToken::new());
+    let (servers, stop_serving) = (TaskTracker::new(), Stop::default());
     // Among the servers: what they noted last is written before the log stops.
-    write_traces(&app, (&auth.activity, &refusals), (&servers, &stop_serving));
+    write_traces(&app, (&auth.activity, &refusals), (&servers, &stop_serving.now));
     let api = ApiParts { auth: auth.clone(), ops, refusals, limiter, trash_kept: kept };
     serve(&app, settings, listeners, (&gateway, &api), (&servers, &stop_serving));
     unless_done.disarm();
@@ -292,7 +292,7 @@ fn serve(
     settings: &Settings,
     listeners: Listeners,
     (gateway, api): (&Gateway, &ApiParts),
-    (servers, stop): (&TaskTracker, &CancellationToken),
+    (servers, stop): (&TaskTracker, &Stop),
 ) {
     let limits = ServerLimits {
         header_read_timeout: Duration::from_millis(settings.http.header_read_timeout_ms),
@@ -320,9 +320,9 @@ fn serve(
 
 impl Node {
     /// Stops in the order that loses nothing: says that it wants no more
-    /// requests and waits until the balancer has heard it, sends sockets
-    /// elsewhere, lets requests finish, then stops the log and the
-    /// database.
+    /// requests, to the balancer and in each answer to whoever keeps a
+    /// connection, and waits until it has been heard; sends sockets elsewhere,
+    /// lets requests finish, then stops the log and the database.
     pub async fn shutdown(self) {
         let Parts {
             readiness,
@@ -334,9 +334,10 @@ impl Node {
             stop_background,
         } = self.parts;
         readiness.drain();
+        stop_serving.soon.cancel();
         tokio::time::sleep(linger).await;
         gateway.drain(RECONNECT_SPREAD).await;
-        stop_serving.cancel();
+        stop_serving.now.cancel();
         servers.close();
         servers.wait().await;
         stop_background.cancel();

@@ -18,6 +18,9 @@ use crate::node::Node;
 use crate::protocol::CROWDED_NODE;
 use crate::transport::Transport;
 
+/// A session is being carried over to a WebSocket, or has been, and is to be
+/// carried over to another.
+const TWO_UPGRADES: &str = "socket.two_upgrades";
 /// Separates the packets of one answer to a poll.
 const SEPARATOR: u8 = 0x1e;
 
@@ -125,6 +128,7 @@ impl Door {
         if let (Some(transport), Some(connection)) = (self.node.transports.find(sid), connection)
             && !transport.carried_by(connection.cut.clone())
         {
+            metrics::counter!("sayso_realtime_refused_total", "code" => TWO_UPGRADES).increment(1);
             return busy();
         }
         self.pass(request).await

@@ -66,8 +66,11 @@ pub(crate) const RETRY_AFTER_MS: u32 = 1_000;
 pub(crate) const DISPATCH_BURST: usize = 16;
 /// Characters of a token that are looked at.
 pub(crate) const TOKEN_LEN_MAX: usize = 8 * 1024;
-/// WebSocket handshakes of one session.
-pub(crate) const UPGRADES_MAX: usize = 4;
+/// WebSockets that a session which began by polling is carried over to. The
+/// Socket.IO server has each wait for the one before, sends nothing until all
+/// are done, and ends the session when one fails: a second is of no use to
+/// anybody, and would be the end of the first.
+pub(crate) const UPGRADES_MAX: usize = 1;
 
 /// The limits that can be set.
 #[derive(Clone, Debug)]

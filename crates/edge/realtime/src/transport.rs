@@ -79,7 +79,7 @@ impl Transport {
     }
 
     /// A WebSocket of this session comes on a connection that `cut` ends.
-    /// Answers whether it may: a client needs one, and a few attempts.
+    /// Answers whether it may.
     pub(crate) fn carried_by(&self, cut: CancellationToken) -> bool {
         let mut websockets = self.websockets.lock();
         if websockets.len() >= UPGRADES_MAX {

@@ -9,19 +9,18 @@ use axum::extract::{Extension, Request};
 use axum::routing::{get, post};
 use http::{StatusCode, header};
 use hyper_util::rt::TokioIo;
-use sayso_web::{Connection, ServerLimits, serve};
+use sayso_web::{Connection, ServerLimits, Stop, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 /// A bound for what must happen soon; on a busy machine soon is relative.
 const SOON: Duration = Duration::from_secs(10);
 
 struct Running {
     address: SocketAddr,
-    shutdown: CancellationToken,
+    stop: Stop,
     task: JoinHandle<()>,
     /// Connections that sent a request to a handler that notes them.
     seen: mpsc::UnboundedReceiver<Connection>,
@@ -52,9 +51,9 @@ async fn start(limits: ServerLimits) -> Running {
         .route("/upgrade", get(upgrade));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
-    Running { address, shutdown, task, seen, ended, release }
+    let stop = Stop::default();
+    let task = tokio::spawn(serve(listener, app, limits, stop.clone()));
+    Running { address, stop, task, seen, ended, release }
 }
 
 /// Gives back what it reads, until the stream fails.
@@ -135,7 +134,7 @@ async fn a_stop_lets_requests_in_flight_end_and_takes_no_more() {
     let mut stream = ask(server.address, "/wait").await;
     soon(server.seen.recv()).await.expect("the request arrived");
 
-    server.shutdown.cancel();
+    server.stop.now.cancel();
     while TcpStream::connect(server.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -156,11 +155,56 @@ async fn a_stop_cuts_what_does_not_end_in_time() {
     let mut upgraded = ask(server.address, "/upgrade").await;
     read_until(&mut upgraded, "\r\n\r\n").await;
 
-    server.shutdown.cancel();
+    server.stop.now.cancel();
 
     soon(server.task).await.expect("it ended");
     gone(&mut waiting).await;
     gone(&mut upgraded).await;
+}
+
+#[tokio::test]
+async fn before_a_stop_each_answer_is_the_last_of_its_connection_but_an_upgrade_is_none() {
+    let mut server = start(ServerLimits::default()).await;
+    let hello = async |stream: &mut TcpStream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: t\r\n\r\n").await.expect("it is open");
+        read_until(stream, "hello").await
+    };
+    let mut stream = TcpStream::connect(server.address).await.expect("a connection");
+    assert!(!hello(&mut stream).await.contains("connection: close"));
+
+    server.stop.soon.cancel();
+
+    assert!(hello(&mut stream).await.contains("connection: close"));
+    gone(&mut stream).await;
+    let mut another = TcpStream::connect(server.address).await.expect("it serves on");
+    assert!(hello(&mut another).await.contains("connection: close"));
+    let mut upgraded = ask(server.address, "/upgrade").await;
+    assert!(!read_until(&mut upgraded, "\r\n\r\n").await.contains("close"));
+    soon(server.seen.recv()).await.expect("the request arrived");
+    upgraded.write_all(b"ping").await.expect("it is open");
+    assert_eq!(read_until(&mut upgraded, "ping").await, "ping");
+}
+
+/// On one thread, so that the server takes nobody in before it is told to stop.
+#[tokio::test]
+async fn whoever_stood_at_the_door_when_it_closed_is_answered() {
+    let server = start(ServerLimits::default()).await;
+    let head = b"GET / HTTP/1.1\r\nhost: t\r\n\r\n";
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(server.address).expect("a connection");
+            std::io::Write::write_all(&mut stream, head).expect("the request is sent");
+            stream.set_nonblocking(true).expect("a socket");
+            TcpStream::from_std(stream).expect("a socket")
+        })
+        .collect();
+
+    server.stop.now.cancel();
+
+    for mut stream in waiting {
+        assert!(read_until(&mut stream, "hello").await.contains("connection: close"));
+    }
+    soon(server.task).await.expect("it ended");
 }
 
 #[tokio::test]

@@ -166,3 +166,65 @@ async fn many_who_come_at_once_are_told_of_in_few_packets() {
     stage.happen(&Stream::Company, &[]).await;
     until("the log goes on", SOON, async || (sockets.event_count("0") == 1).then_some(())).await;
 }
+
+/// How many packets a socket was sent of people who are away, and of how many
+/// people they told.
+fn told_away(sockets: &Sockets, id: &str) -> (usize, usize) {
+    let heard = sockets.heard(id).into_iter();
+    let people = heard.filter_map(|heard| match heard.event.as_str() {
+        "presence.changed" => Some(vec![heard.payload]),
+        "presence.listed" => heard.payload["people"].as_array().cloned(),
+        _ => None,
+    });
+    let away = people.map(|all| all.iter().filter(|it| it["status"] == "away").count());
+    away.filter(|count| *count > 0)
+        .fold((0, 0), |(packets, people), count| (packets + 1, people + count))
+}
+
+/// Everybody in a channel of so many falls silent at once, then one of them is
+/// back. Answers how many packets all of them together were sent for the one
+/// change, and for the other.
+async fn packets_in_a_channel_of(count: usize) -> (usize, usize) {
+    let stage = Stage::with(Inbound::default(), |settings| settings.away_after_ms = 60_000).await;
+    let sockets = Sockets::start();
+    let people: Vec<Person> = (0..count).map(|_| stage.person()).collect();
+    let joins: Vec<_> = people.iter().map(|person| person.follow(&channel())).collect();
+    stage.happen(&channel(), &joins).await;
+    stage.settle().await;
+    let names: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+    for (id, person) in names.iter().zip(&people) {
+        connect(&sockets, id, person).await;
+    }
+
+    stage.ctx.advance(Duration::from_secs(61));
+    for id in &names {
+        until("news of everybody", SOON, async || {
+            (told_away(&sockets, id).1 >= count).then_some(())
+        })
+        .await;
+    }
+    let sent = |of: &dyn Fn(&str) -> usize| names.iter().map(|id| of(id)).sum::<usize>();
+    let for_all = sent(&|id| {
+        let (packets, told) = told_away(&sockets, id);
+        assert_eq!(told, count, "somebody was told of twice");
+        packets
+    });
+    sockets.emit("0", "presence.set", &json!({ "status": "busy" })).await;
+    for id in &names {
+        until_status(&sockets, id, &people[0], "busy").await;
+    }
+    let busy = |id: &str| {
+        let heard = heard_of(&sockets, id, "presence.changed", &people[0]);
+        heard.iter().filter(|body| body["status"] == "busy").count()
+    };
+    (for_all, sent(&busy))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_presence_costs_in_a_channel_grows_as_the_people_in_it_and_not_as_their_pairs() {
+    // Of so few each is told by itself: here the pairs are seen.
+    assert_eq!(packets_in_a_channel_of(20).await, (20 * 20, 20));
+
+    assert_eq!(packets_in_a_channel_of(50).await, (50, 50));
+    assert_eq!(packets_in_a_channel_of(100).await, (100, 100));
+}

@@ -17,6 +17,7 @@ use sayso_realtime::{
 };
 pub(crate) use sayso_testkit::assert_unbroken as assert_no_hole;
 use sayso_testkit::{Client, Node, TestCtx, TestDatabase, until};
+use sayso_web::Stop;
 use sayso_web::stack::{Settings, Sources};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -311,7 +312,8 @@ async fn serve(gateway: &Gateway, ctx: &TestCtx, stop: &CancellationToken) -> So
     let app = sayso_web::stack::wrap(gateway.mount(Router::new()), &settings, sources);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(sayso_web::serve(listener, app, Default::default(), stop.clone()));
+    let told = Stop { now: stop.clone(), ..Stop::default() };
+    tokio::spawn(sayso_web::serve(listener, app, Default::default(), told));
     address
 }
 
