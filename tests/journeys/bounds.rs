@@ -69,7 +69,7 @@ async fn however_much_is_sent_at_once_the_server_grows_by_a_fraction_of_it() {
     }
 
     let grown = peak(pid) - before;
-    eprintln!("grown by {} KiB for {} MiB at a time", grown / 1024, CLIENTS * SENT >> 20);
+    eprintln!("grown by {} KiB for {} MiB at a time", grown / 1024, (CLIENTS * SENT) >> 20);
     assert!(grown < GROWS_MAX && GROWS_MAX < CLIENTS * SENT / 4, "{grown}");
     company.ceo.get("/api/tasks").await.expect(200);
 }
