@@ -16,11 +16,12 @@ test:
 faults:
 	scripts/faults
 
-# What needs no server: formatting, lints, documentation.
+# What needs no server: formatting, lints, documentation, what comes in from outside.
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items
+	scripts/deny
 
 fmt:
 	cargo fmt --all

@@ -178,7 +178,7 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     let nothing = company.server.fails(&["restore", "--force", "/nowhere"]).await;
 
     for (line, told) in [
-        (&cut, ""),
+        (&cut, "the backup is cut off"),
         (&damaged, ""),
         (&other_key, "is not that of the backup"),
         (&nothing, "/nowhere cannot be read"),

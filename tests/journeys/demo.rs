@@ -41,6 +41,11 @@ impl Demo {
         Self { server, greeting }
     }
 
+    /// What is printed, from the address on.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
     /// E-mail and password of all who were let in.
     pub fn logins(&self) -> Vec<(String, String)> {
         let lines = self.greeting.lines().filter(|line| line.contains("@demo.example "));

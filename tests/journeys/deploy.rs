@@ -153,6 +153,21 @@ fn what_compose_mounts_is_there() {
     }
 }
 
+/// Nor is `docker build`. Cargo refuses a workspace of which a folder is missing,
+/// so the image is given every one that it names.
+#[test]
+fn the_image_is_built_from_every_folder_that_cargo_reads() {
+    let (ignored, manifest) = (text(".dockerignore"), text("Cargo.toml"));
+    let given: BTreeSet<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let naming = manifest.lines();
+    let naming = naming.filter(|line| line.starts_with("members") || line.contains("path = "));
+    let paths = naming.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let folders: BTreeSet<&str> = paths.filter_map(|path| path.split('/').next()).collect();
+
+    assert!(folders.contains("crates") && folders.contains("vendor"), "{folders:?}");
+    assert!(folders.is_subset(&given), "{folders:?} are not all in {given:?}");
+}
+
 #[test]
 fn a_name_of_a_histogram_is_found_without_its_ending() {
     let found = names("rate(sayso_x_seconds_bucket[5m]) / sayso_y_total{a=\"b\"}");

@@ -112,3 +112,27 @@ async fn every_command_of_the_readme_works_and_its_program_misses_nothing() {
     Client::login(&url, "you@example.com", "a long pass phrase").await;
     Client::login(&url, "ada@demo.example", "another pass phrase").await;
 }
+
+/// A text in which what is random, the passwords, is the same each time.
+fn still(text: &str) -> String {
+    let is_random = |word: &str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let lines = text.lines().map(|line| match line.rsplit_once(' ') {
+        Some((start, end)) if is_random(end) => format!("{start} PASSWORD\n"),
+        _ => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_picture_of_the_terminal_is_what_the_terminal_shows() {
+    let demo = Demo::start().await;
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, picture) = page.split_once("$ make run\n").unwrap();
+    let (picture, _) = picture.split_once("```").unwrap();
+    let (_, picture) = picture.split_once("Sayso is running at").unwrap();
+
+    let shown = replaced(demo.greeting(), &demo.server.url(), "http://127.0.0.1:8080");
+
+    assert!(picture.lines().count() > 5, "{picture}");
+    assert!(still(&shown).starts_with(&still(picture)), "{picture}\n--- is not\n{shown}");
+}

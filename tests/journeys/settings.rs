@@ -1,5 +1,6 @@
 //! Settings as an operator meets them: checked, shown, read anew.
 
+use std::process::Command;
 use std::time::Duration;
 
 use sayso_testkit::{Process, ProcessSetup, TestDatabase, until};
@@ -32,6 +33,29 @@ async fn all_faults_are_told_at_once_and_what_is_in_force_with_who_said_it() {
     for part in ["http.listen: must be an address", "http.listem: no such setting"] {
         assert!(wrong.contains(part), "{wrong}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_is_none_cannot_be_read_and_one_that_is_unknown_is_refused() {
+    let server = Process::idle(ProcessSetup::managed());
+
+    let (unreadable, _, told) = server.ran(&["config", "check", "--set", "http"], "").await;
+    let (unknown, _, named) = server.ran(&["config", "check", "--set", "http.a=1"], "").await;
+
+    assert_eq!((unreadable.code(), unknown.code()), (Some(2), Some(1)), "{told}{named}");
+    assert!(told.contains("section.key=value"), "{told}");
+    assert!(named.contains("http.a: no such setting"), "{named}");
+}
+
+#[test]
+fn whoever_reads_an_answer_in_part_is_told_nothing_of_the_rest() {
+    let read_in_part = format!("{} openapi | head -c 1", Process::program().display());
+
+    let shell = Command::new("bash").args(["-o", "pipefail", "-c", &read_in_part]).output();
+
+    let shell = shell.unwrap();
+    assert_eq!(String::from_utf8_lossy(&shell.stderr), "");
+    assert!(shell.status.success() && shell.stdout == b"{", "{shell:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

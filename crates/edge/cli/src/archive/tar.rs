@@ -118,7 +118,7 @@ impl<R: Read> Read for Reader<R> {
         }
         let count = self.input.read(&mut buffer[..most])?;
         if count == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the backup is cut off"));
         }
         self.left -= count as u64;
         Ok(count)

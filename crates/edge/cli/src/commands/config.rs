@@ -1,6 +1,6 @@
 //! `sayso config …`: what is set, what could be, and what is wrong with it.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use clap::Subcommand;
 use sayso_config::{ConfigFault, Kind, SettingDoc, Settings, ToldSetting};
 use serde_json::{Map, Value, json};
@@ -110,10 +110,8 @@ fn shape(doc: &SettingDoc) -> Value {
 }
 
 /// The pair of `--set`, or what is wrong with it.
-pub(super) fn pair(text: &str) -> Result<(String, String)> {
-    let Some((key, value)) = text.split_once('=') else {
-        bail!("--set takes section.key=value, not {text:?}");
-    };
+pub(super) fn pair(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("it takes section.key=value")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 

@@ -15,6 +15,7 @@ mod seed;
 mod serve;
 mod user;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,8 +53,8 @@ struct SettingsArgs {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// One setting, as `section.key=value`; may be repeated.
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = config::pair)]
+    overrides: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,9 +125,9 @@ async fn dispatch(cli: Cli) -> Result<()> {
         Command::Seed(args) => seed::run(&given.read()?, &args).await,
         Command::Audit(command) => audit::run(&given.read()?, command).await,
         Command::Doctor(args) => {
-            doctor::run(given.load()?.map(|(settings, _)| settings), &args).await
+            doctor::run(given.load().map(|(settings, _)| settings), &args).await
         }
-        Command::Config(command) => config::run(given.load()?, &command),
+        Command::Config(command) => config::run(given.load(), &command),
         Command::Events(command) => events::run(&given.read()?, command).await,
         Command::Openapi(args) => openapi(&args),
         Command::Backup(args) => backup::run(&given.read()?, &args).await,
@@ -159,22 +160,28 @@ fn openapi(args: &OpenapiArgs) -> Result<()> {
 
 impl SettingsArgs {
     /// The settings with their sources, or all their faults.
-    fn load(&self) -> Result<config::Loaded> {
-        let pairs: Result<Vec<_>> = self.overrides.iter().map(|text| config::pair(text)).collect();
-        Ok(Settings::load_told(self.config.as_deref(), process_environment(), pairs?))
+    fn load(&self) -> config::Loaded {
+        let given = self.overrides.clone();
+        Settings::load_told(self.config.as_deref(), process_environment(), given)
     }
 
     /// The settings; all their faults in one error.
     fn read(&self) -> Result<Settings> {
-        let loaded = self.load()?.map_err(|faults| config::refused(&faults))?;
+        let loaded = self.load().map_err(|faults| config::refused(&faults))?;
         Ok(loaded.0)
     }
 }
 
-/// What a command answers goes to standard output.
-#[expect(clippy::print_stdout, reason = "this is what a command answers")]
+/// What a command answers goes to standard output. Whoever reads no further, as
+/// `head` does, has seen enough.
 pub(crate) fn say(text: &str) {
-    println!("{text}");
+    let said = writeln!(io::stdout().lock(), "{text}");
+    if let Err(error) = said
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        say_error(&format!("sayso: the answer cannot be written: {error}"));
+        std::process::exit(1);
+    }
 }
 
 fn say_error(text: &str) {

@@ -31,7 +31,7 @@ pub struct ServeArgs {
 
 /// Runs the server.
 pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
-    let (settings, told) = given.load()?.map_err(|faults| config::refused(&faults))?;
+    let (settings, told) = given.load().map_err(|faults| config::refused(&faults))?;
     if args.demo && settings.deployment.production {
         bail!("--demo is for trials, and deployment.production says that this is none");
     }
@@ -93,7 +93,7 @@ impl Reload<'_> {
     }
 
     fn once(&mut self) -> Result<()> {
-        let (settings, told) = self.given.load()?.map_err(|faults| config::refused(&faults))?;
+        let (settings, told) = self.given.load().map_err(|faults| config::refused(&faults))?;
         self.filter.set(&settings.log)?;
         tracing::warn!(filter = settings.log.filter, "the settings were read anew");
         let waiting = config::needing_a_restart(&self.told, &told);
