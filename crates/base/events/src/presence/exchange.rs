@@ -137,8 +137,10 @@ impl Presence {
         let People { by_id, unreported, .. } = &mut *people;
         let report = |(user, circle): (UserId, Option<Vec<String>>)| {
             let person = by_id.get_mut(&user)?;
-            // Somebody who is only just coming in is told of with the circle.
+            // Somebody who is only just coming in is told of with the circle; also
+            // where they were told of before, for now they are left out.
             if circle.is_none() && person.devices_here() > 0 {
+                person.moved();
                 unreported.insert(user);
                 return None;
             }

@@ -133,6 +133,24 @@ async fn whoever_is_only_just_coming_in_is_told_of_when_it_is_known_to_whom() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_just_coming_back_while_everything_is_told_anew_is_not_left_out_for_ever() {
+    let mut two = Two::new();
+    two.there.connected(ANN, 1, at(1));
+    two.talk(1);
+    assert!(two.here.is_online(ANN));
+    // Another device, before anybody knows to whom that is told.
+    two.there.disconnected(ANN, 1, at(2));
+    two.there.connected(ANN, 2, at(2));
+    tokio::time::advance(ASK_EVERY).await;
+    two.there.hear(THERE, HERE, Word::Ask { of: THERE }, at(2));
+    two.there.exchange(at(2), |_| None);
+
+    two.talk(3);
+
+    assert!(two.here.is_online(ANN));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_not_heard_any_more_takes_its_people_with_it() {
     let mut two = Two::new();
     two.there.connected(ANN, 1, at(1));
