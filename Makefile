@@ -26,13 +26,16 @@ lint:
 fmt:
 	cargo fmt --all
 
-# The reviewed outputs in golden/, written anew. What every route costs, and the
-# examples of the document, come from calling it, and so does the matrix of
-# rights; the document from the binary; plans of statements from a PostgreSQL of
-# their own.
+# The reviewed outputs in golden/, and docs/schema.md, written anew. What every
+# route costs, and the examples of the document, come from calling it, and so does
+# the matrix of rights; the document from the binary, before the calls, which ask
+# it for the kinds of facts, and after them, with their examples; the schema and
+# the plans of statements each from a PostgreSQL of its own.
 golden:
+	cargo xtask golden
 	SAYSO_GOLDEN=write scripts/test every_operation_keeps_the_rules_of_all
 	cargo xtask golden
+	scripts/schema
 	scripts/plans golden
 	scripts/matrix
 

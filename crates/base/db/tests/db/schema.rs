@@ -137,8 +137,7 @@ async fn the_document_of_the_schema_is_that_of_the_live_schema() {
     let differs = written.lines().zip(fresh.lines()).position(|(one, two)| one != two);
     assert!(
         written == fresh,
-        "docs/schema.md differs at line {}: run `cargo xtask schema` with a PostgreSQL for tests, \
-         read the difference, commit it",
+        "docs/schema.md differs at line {}: run `scripts/schema`, read the difference, commit it",
         differs.unwrap_or(0) + 1
     );
 }
