@@ -28,6 +28,9 @@ macro_rules! columns {
     };
 }
 
+/// How many they are: what a statement selects behind them is counted from here.
+const COLUMNS: usize = 20;
+
 /// Everybody who reports to `$1`, directly or not.
 macro_rules! reports {
     () => {
@@ -308,13 +311,13 @@ fn task(row: &Row) -> Task {
 }
 
 fn sight(row: &Row, reader: UserId) -> Sight {
-    let kind: Option<&str> = row.get(20);
-    let role: Option<&str> = row.get(21);
+    let kind: Option<&str> = row.get(COLUMNS);
+    let role: Option<&str> = row.get(COLUMNS + 1);
     let (created_by, assigned_to): (UserId, Vec<UserId>) = (row.get(14), row.get(7));
     Sight {
         is_creator: created_by == reader,
         is_assignee: assigned_to.contains(&reader),
-        is_in_line: row.get(22),
+        is_in_line: row.get(COLUMNS + 2),
         channel: kind.map(|kind| (ChannelKind::parse(kind), role.map(MemberRole::parse))),
     }
 }

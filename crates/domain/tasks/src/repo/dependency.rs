@@ -5,7 +5,7 @@ use sayso_access::{Ctx, UserId};
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use uuid::Uuid;
 
-use super::{columns, in_sight, reports, task, visible};
+use super::{COLUMNS, columns, in_sight, reports, task, visible};
 use crate::dependency::{DependencyType, Neighbour, Relation};
 use crate::model::{Task, TaskId};
 use crate::status::Status;
@@ -235,7 +235,7 @@ pub(crate) async fn flips(tx: &mut Tx, ids: &[TaskId]) -> Result<Vec<(Task, bool
 /// Tasks, whoever asks, by id, and whether each waits.
 pub(crate) async fn standing(tx: &mut Tx, ids: &[TaskId]) -> Result<Vec<(Task, bool)>, DbError> {
     let rows = tx.rows(&STANDING, &[&ids]).await?;
-    Ok(rows.iter().map(|row| (task(row), row.get(20))).collect())
+    Ok(rows.iter().map(|row| (task(row), row.get(COLUMNS))).collect())
 }
 
 /// Whether a task waits for one that is not finished.

@@ -14,7 +14,7 @@ use sayso_kernel::page;
 use uuid::Uuid;
 
 use super::walk::Wanted;
-use super::{columns, in_sight, reports, search, task, walk};
+use super::{COLUMNS, columns, in_sight, reports, search, task, walk};
 use crate::filter::{RELEVANCE, Sort, SortKey, TaskFilter};
 use crate::model::Task;
 
@@ -349,6 +349,6 @@ pub(crate) async fn list(
         },
     };
     let rows = db.rows(sql, &params).await?;
-    let rows = rows.iter().map(|row| (task(row), row.get(20))).collect();
+    let rows = rows.iter().map(|row| (task(row), row.get(COLUMNS))).collect();
     Ok(Listed { rows, beyond: None })
 }

@@ -11,7 +11,7 @@ use sayso_db::{DbError, Queries, Sql};
 use sayso_kernel::page;
 
 use super::list::{Listed, Orders, Place, fits, from_place, orders, place_of};
-use super::{columns, in_sight, reports, task};
+use super::{COLUMNS, columns, in_sight, reports, task};
 use crate::filter::{Sort, TaskFilter};
 
 /// Strides for one page. What stands further is left for the next one, and the
@@ -191,7 +191,7 @@ pub(super) async fn along(
         }
         params[15] = &wanted;
         let rows = db.rows(walk.stride, &params).await?;
-        found.extend(rows.iter().map(|row| (task(row), row.get(20))));
+        found.extend(rows.iter().map(|row| (task(row), row.get(COLUMNS))));
         if i64::try_from(rows.len()).is_ok_and(|count| count == wanted) {
             return Ok(Listed { rows: found, beyond: None });
         }
