@@ -9,7 +9,7 @@ use reqwest::Method;
 use sayso_testkit::{
     Client, CollectedSpan, Collector, Connect, ProcessSetup, Sockets, TestDatabase, read, until,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clients::metric;
 use crate::cluster::Cluster;
@@ -34,7 +34,10 @@ fn traced(setup: ProcessSetup, collector: &Collector) -> ProcessSetup {
 
 /// A write over HTTP of somebody who traces.
 async fn create_task(person: &Client, channel: &str) -> String {
-    let body = json!({ "title": WORDS, "channelId": channel });
+    send_task(person, json!({ "title": WORDS, "channelId": channel })).await
+}
+
+async fn send_task(person: &Client, body: Value) -> String {
     let parent = format!("00-{TRACE}-{CALLER}-00");
     let request = person.request(Method::POST, "/api/tasks").header("traceparent", parent);
     let reply = read(request.json(&body)).await.unwrap();
@@ -169,6 +172,39 @@ async fn a_trace_goes_on_at_the_node_that_numbers_and_at_those_whose_sockets_hea
     assert_ne!(sequencer.instance, asked.instance, "the first node numbers");
     assert!(dispatched.iter().all(|span| span.parent == sequencer.id), "{dispatched:?}");
     assert_ne!(dispatched[0].instance, dispatched[1].instance);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_to_the_notification_of_whoever_is_to_know() {
+    let (collector, database) = (Collector::start().await, TestDatabase::new().await);
+    let mut company = Company::found(traced(ProcessSetup::on(&database), &collector)).await;
+    let channel = open_channel(&company.ceo, "board", &[&company.ann]).await;
+    let sockets = Sockets::start();
+    let connect =
+        Connect { id: "ann", person: &company.ann, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
+
+    let ann = company.ann.user_id();
+    let body = json!({ "title": WORDS, "channelId": channel, "assignedTo": [ann] });
+    send_task(&company.ceo, body).await;
+    sockets.until_heard("ann", "notification.created").await;
+    assert!(company.server.stop().await.success());
+
+    let trace = Trace::of(&collector, TRACE);
+    let numbered = |fact: &str| {
+        let mut all = trace.0.iter().filter(|span| span.name == "sequencer");
+        all.find(|span| span.attributes["sayso.fact"] == fact).unwrap_or_else(|| panic!("{fact}"))
+    };
+    let told = trace.one("notifications");
+    assert_eq!(
+        (told.parent.as_str(), told.kind),
+        (&*numbered("task.created").id, SpanKind::Consumer)
+    );
+    assert_eq!(told.attributes["sayso.fact"], "task.created");
+    assert_eq!(numbered("notification.created").parent, told.id);
+    let dispatch = trace.one("dispatch notification.created");
+    assert_eq!(dispatch.parent, numbered("notification.created").id);
+    assert_discreet(&collector, &company);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use sayso_access::{Ctx, Origin, Role, SessionId, UserId, Via};
+use sayso_telemetry::trace::TraceContext;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -110,6 +111,7 @@ pub struct Fact {
     pub(crate) actor: Option<UserId>,
     pub(crate) came: Option<Came>,
     pub(crate) cause: Option<Uuid>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// How somebody came whose doing is written later, with that of others.
@@ -172,6 +174,7 @@ impl Fact {
             actor: None,
             came: None,
             cause: None,
+            trace: None,
         }
     }
 
@@ -225,6 +228,14 @@ impl Fact {
     #[must_use]
     pub fn because_of(mut self, cause: Uuid) -> Self {
         self.cause = Some(cause);
+        self
+    }
+
+    /// Says where in a trace it is left, if that is not where the transaction
+    /// is: one transaction of a consumer goes on with the traces of many.
+    #[must_use]
+    pub fn in_trace(mut self, trace: Option<TraceContext>) -> Self {
+        self.trace = trace;
         self
     }
 

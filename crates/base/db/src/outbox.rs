@@ -27,18 +27,14 @@ pub(crate) const INSERT: Sql = Sql::new(
      SELECT f.fact_id, f.type, f.version, f.at, f.actor_id, $6, $7,
             string_to_array(f.streams, ','), f.data::json, f.change::json,
             f.effects::json, f.audit::json, f.caused_by,
-            CASE WHEN f.caused_by IS NULL THEN 0 ELSE 1 END, $14
+            CASE WHEN f.caused_by IS NULL THEN 0 ELSE 1 END, f.trace
      FROM unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[], $5::uuid[],
-                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[])
+                 $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[],
+                 $14::text[])
           AS f(fact_id, type, version, at, actor_id, streams, data, change, effects, audit,
-               caused_by)
+               caused_by, trace)
      RETURNING pg_current_xact_id()::text",
 );
-
-/// Where in a trace the facts are written, for whoever numbers them.
-pub(crate) fn trace() -> Option<String> {
-    TraceContext::current().map(|here| here.to_string())
-}
 
 /// The columns of one or many facts, ready to be parameters of [`INSERT`].
 #[derive(Debug, Default)]
@@ -54,6 +50,8 @@ pub(crate) struct Rows {
     pub(crate) effects: Vec<Option<String>>,
     pub(crate) audits: Vec<Option<String>>,
     pub(crate) causes: Vec<Option<Uuid>>,
+    /// Where in a trace they are written, for whoever numbers them.
+    pub(crate) traces: Vec<Option<String>>,
 }
 
 impl Rows {
@@ -66,8 +64,10 @@ impl Rows {
             return Err(Fault::new(&TOO_MUCH).detail(text));
         }
         let mut rows = Self::default();
+        let here = TraceContext::current();
         for fact in facts {
             rows.push(ctx, fact)?;
+            rows.traces.push(fact.trace.as_ref().or(here.as_ref()).map(ToString::to_string));
         }
         Ok(rows)
     }

@@ -10,7 +10,7 @@ use sayso_kernel::Fault;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::outbox::{self, Rows};
+use crate::outbox::Rows;
 use crate::{Db, DbError, Fact, Sql, Told};
 
 /// Completes a statement for [`Db::write_statement`]: `$1` to `$13` are the
@@ -55,7 +55,7 @@ impl Db {
         own: &[&(dyn ToSql + Sync)],
     ) -> Result<Result<Option<Row>, DbError>, Fault> {
         let rows = Rows::of(ctx, std::slice::from_ref(&fact))?;
-        let (via, trace) = (ctx.via.as_str(), outbox::trace());
+        let via = ctx.via.as_str();
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![
             &rows.ids[0],
             &rows.types[0],
@@ -69,7 +69,7 @@ impl Db {
             &rows.changes[0],
             &rows.effects[0],
             &rows.audits[0],
-            &trace,
+            &rows.traces[0],
         ];
         params.extend_from_slice(own);
         let mut attempt = 0;

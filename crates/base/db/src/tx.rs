@@ -83,7 +83,7 @@ impl Tx {
         }
         let facts = std::mem::take(&mut self.facts);
         let r = Rows::of(ctx, &facts)?;
-        let (via, trace) = (ctx.via.as_str(), outbox::trace());
+        let via = ctx.via.as_str();
         let row = self
             .row(
                 &outbox::INSERT,
@@ -101,7 +101,7 @@ impl Tx {
                     &r.effects,
                     &r.audits,
                     &r.causes,
-                    &trace,
+                    &r.traces,
                 ],
             )
             .await?;

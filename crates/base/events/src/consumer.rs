@@ -6,11 +6,14 @@
 //! effect once, whatever is killed and on however many nodes the consumer
 //! runs: the others find the row locked and go home.
 
+use std::time::Instant;
+
 use sayso_db::{Queries, Sql, Tx};
 use sayso_kernel::{Fault, Timestamp};
+use sayso_telemetry::trace::{EndedSpan, SpanKind, TraceContext};
 
-use crate::Event;
 use crate::log;
+use crate::{Event, Hub};
 
 /// Enrols at the end of the log: what lies before is not its business.
 const ENROL: Sql = Sql::new(
@@ -59,17 +62,19 @@ impl Consumer {
 
     /// The next events, if there are any and nobody else is at them. The
     /// consumer's place is held until the end of the transaction, in which they
-    /// have their effect and [`Consumer::advance`] moves the place.
+    /// have their effect and [`Consumer::advance`] moves the place. What `hub`
+    /// has heard of their traces is gone on with.
     ///
     /// # Errors
     /// 503 when the database is away.
-    pub async fn next(&self, tx: &mut Tx) -> Result<Option<Batch>, Fault> {
+    pub async fn next(&self, tx: &mut Tx, hub: &Hub) -> Result<Option<Batch>, Fault> {
+        let started = Instant::now();
         let Some(row) = tx.row(&PLACE, &[&self.name]).await? else { return Ok(None) };
         let (place, head): (i64, i64) = (row.get(0), row.get(1));
         #[expect(clippy::cast_precision_loss, reason = "a lag is far from 2^52")]
         metrics::gauge!("sayso_consumer_lag_events", "consumer" => self.name)
             .set((head - place) as f64);
-        let events = log::after(tx, place, self.batch).await?;
+        let mut events = log::after(tx, place, self.batch).await?;
         let Some(first) = events.first() else { return Ok(None) };
         if first.position != place + 1 {
             let lost = first.position - place - 1;
@@ -77,7 +82,8 @@ impl Consumer {
                 .increment(lost.unsigned_abs());
             tracing::error!(consumer = self.name, lost, "the log no longer reaches back to it");
         }
-        Ok(Some(Batch { events, head }))
+        hub.recall_traces(&mut events).await;
+        Ok(Some(Batch { events, head, consumer: self.name, started }))
     }
 
     /// Moves the place: everything up to `position` has had its effect. Where
@@ -99,4 +105,19 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Where the log ends.
     pub head: i64,
+    consumer: &'static str,
+    started: Instant,
+}
+
+impl Batch {
+    /// Goes on with the trace of one of its events, which has had its effect:
+    /// a span for what the consumer did about it, from which go on the facts
+    /// that it leaves. `None` where nobody traces it.
+    #[must_use]
+    pub fn go_on(&self, event: &Event) -> Option<TraceContext> {
+        let span = EndedSpan::new(SpanKind::Consumer, self.consumer, self.started)
+            .with("sayso.fact", event.kind.clone())
+            .with("sayso.position", event.position);
+        span.in_trace(event.trace.as_ref()?)
+    }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use sayso_db::Effect;
 use sayso_kernel::mutants;
+use sayso_telemetry::trace;
 use tokio::sync::{mpsc, watch};
 
 use crate::Event;
@@ -21,6 +22,8 @@ const LISTENER_QUEUE: usize = 64;
 const FRESH_FOR_MS: u64 = 750;
 /// How often somebody who waits for that time to be over looks whether it is.
 const OLD_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long what follows the log waits for the sake of a trace.
+const HEARD_WITHIN: Duration = Duration::from_millis(100);
 
 /// A place in a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +219,23 @@ impl Hub {
             return None;
         }
         Some(state.ring.iter().filter(|event| event.position > position).cloned().collect())
+    }
+
+    /// Says of events that were read from the log where they stand in a trace,
+    /// as far as this node has heard them from whoever numbered them and
+    /// remembers it: the log keeps nothing of that. Whoever has read faster than
+    /// this node has heard waits a moment for it.
+    pub(crate) async fn recall_traces(&self, events: &mut [Event]) {
+        let Some(last) = events.last().filter(|_| trace::is_on()) else { return };
+        let _ = tokio::time::timeout(HEARD_WITHIN, self.wait_for(last.position)).await;
+        let state = self.0.state.lock();
+        let Some(oldest) = state.ring.front().map(|event| event.position) else { return };
+        for event in events {
+            let place = usize::try_from(event.position - oldest).ok();
+            let heard = place.and_then(|place| state.ring.get(place));
+            let heard = heard.filter(|heard| heard.id == event.id);
+            event.trace = heard.and_then(|heard| heard.trace.clone());
+        }
     }
 
     /// Hands the next events to everybody; waits for whoever is far behind.

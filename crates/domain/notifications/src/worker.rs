@@ -1,13 +1,15 @@
 //! Makes notifications from the log, and from the time.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sayso_access::{Ctx, Via};
 use sayso_db::{Db, Tx};
-use sayso_events::{Consumer, Event, Hub};
+use sayso_events::{Batch, Consumer, Hub};
 use sayso_kernel::{Clock, Fault, Random};
+use sayso_telemetry::trace::TraceContext;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -105,10 +107,10 @@ impl Worker {
     /// # Errors
     /// 503 when the database is away.
     pub async fn step(&self) -> Result<bool, Fault> {
-        let ctx = self.ctx();
+        let (ctx, hub) = (self.ctx(), self.hub.clone());
         let work = self.db.transaction(&ctx, async move |tx, ctx| {
-            let Some(batch) = CONSUMER.next(tx).await? else { return Ok(false) };
-            let done = tell(tx, ctx, &batch.events).await?;
+            let Some(batch) = CONSUMER.next(tx, &hub).await? else { return Ok(false) };
+            let done = tell(tx, ctx, &batch).await?;
             CONSUMER.advance(tx, done, ctx.now()).await?;
             Ok(done < batch.head)
         });
@@ -131,7 +133,7 @@ impl Worker {
             let due = repo::due(tx, span, limit).await?;
             let made: Vec<_> = due.iter().map(|due| of_date(ctx, due)).collect();
             let is_full = made.len() == MADE_MAX;
-            keep(tx, made, false, now).await?;
+            keep(tx, made, None, now).await?;
             Ok(is_full)
         });
         work.await
@@ -143,18 +145,25 @@ async fn pause_after(fault: &Fault) {
     tokio::time::sleep(PAUSE).await;
 }
 
+/// Where in a trace each fact had its effect that people are told of, if it is
+/// traced.
+type Traces = HashMap<Uuid, Option<TraceContext>>;
+
 /// Tells everybody of these events, as many as fit into one transaction.
 /// Answers the position up to which everybody has been told.
-async fn tell(tx: &mut Tx, ctx: &Ctx, events: &[Event]) -> Result<i64, Fault> {
-    let mut done = events.first().map_or(0, |event| event.position - 1);
-    let mut made = Vec::new();
-    for event in events {
+async fn tell(tx: &mut Tx, ctx: &Ctx, batch: &Batch) -> Result<i64, Fault> {
+    let mut done = batch.events.first().map_or(0, |event| event.position - 1);
+    let (mut made, mut traces) = (Vec::new(), Traces::new());
+    for event in &batch.events {
         if let Some(occasion) = rules::occasion(event) {
             let room = MADE_MAX - made.len();
             let limit = i64::try_from(room + 1).unwrap_or(i64::MAX);
             let mut to = repo::recipients(tx, &occasion, ctx.now(), limit).await?;
             let is_whole = to.len() <= room;
             to.truncate(room);
+            if !to.is_empty() {
+                traces.insert(occasion.fact_id, batch.go_on(event));
+            }
             made.extend(to.iter().map(|to| of_occasion(ctx, &occasion, to)));
             if !is_whole {
                 // Whoever was told is found no second time; the rest is next.
@@ -163,14 +172,14 @@ async fn tell(tx: &mut Tx, ctx: &Ctx, events: &[Event]) -> Result<i64, Fault> {
         }
         done = event.position;
     }
-    keep(tx, made, true, ctx.now()).await?;
+    keep(tx, made, Some(&traces), ctx.now()).await?;
     Ok(done)
 }
 
 async fn keep(
     tx: &mut Tx,
     mut made: Vec<(Notification, Uuid)>,
-    is_caused: bool,
+    caused: Option<&Traces>,
     now: Timestamp,
 ) -> Result<(), Fault> {
     if made.is_empty() {
@@ -180,7 +189,8 @@ async fn keep(
     made.iter_mut().for_each(|(notification, _)| notification.created_at = now);
     repo::insert(tx, &made, now).await?;
     for (notification, fact) in &made {
-        tx.emit(events::created(notification, is_caused.then_some(*fact)));
+        let trace = caused.and_then(|traces| traces.get(fact).cloned().flatten());
+        tx.emit(events::created(notification, caused.map(|_| *fact)).in_trace(trace));
     }
     Ok(())
 }

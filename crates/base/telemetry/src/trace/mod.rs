@@ -7,13 +7,15 @@
 //!         └ COMMIT                                  it anyhow
 //!             ┊ TraceContext, kept with the fact
 //!             └ sequencer          EndedSpan
-//!                 └ dispatch       EndedSpan, on every node
+//!                 ├ dispatch       EndedSpan, on every node
+//!                 └ notifications  EndedSpan, of what follows the log
+//!                     └ sequencer  and so on, with what came of it
 //! ```
 //!
 //! Without a collector ([`start`] was not called, or no endpoint is set) nothing
 //! of this is made, and asking costs the look at one word of memory. A span that
 //! would have no parent is made by [`Span::server`] alone: what nobody asked for
-//! (work in the background) is not traced.
+//! (work in the background that follows from no request) is not traced.
 //!
 //! What is in a span leaves the house: names of statements and routes, ids,
 //! counts. Never what people wrote, and never a secret.
