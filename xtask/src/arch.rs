@@ -23,6 +23,7 @@ mod source;
 mod sql;
 mod transactions;
 mod tree;
+mod unused;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ const CHECKS: &[Check] = &[
     sockets::check,
     sql::check,
     transactions::check,
+    unused::check,
 ];
 
 /// Prints every breach of every law; an error when there is one.

@@ -65,7 +65,7 @@ fn breach(package: &Package, line: usize, found: String) -> Breach {
 }
 
 /// Whether a line of a manifest declares a dependency on `name`.
-fn names(line: &str, name: &str) -> bool {
+pub(super) fn names(line: &str, name: &str) -> bool {
     let key = line.trim_start_matches("[dependencies.").trim_start();
     key.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', ' ', '=', ']']))
 }
@@ -102,6 +102,13 @@ fn step(room: &str) -> Option<usize> {
 /// The packages of the workspace at `root`, paths counted from there.
 fn packages(root: &Path) -> Result<Vec<Package>> {
     let root = root.canonicalize()?;
+    let metadata = metadata(&root)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists packages")?;
+    packages.iter().map(|package| read_package(&root, package)).collect()
+}
+
+/// What cargo knows of the workspace at `root`, without what it comes to need.
+pub(super) fn metadata(root: &Path) -> Result<Value> {
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"])
         .arg(root.join("Cargo.toml"))
@@ -109,9 +116,7 @@ fn packages(root: &Path) -> Result<Vec<Package>> {
         .context("run cargo metadata")?;
     let told = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo metadata failed: {told}");
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"].as_array().context("cargo metadata lists packages")?;
-    packages.iter().map(|package| read_package(&root, package)).collect()
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn read_package(root: &Path, package: &Value) -> Result<Package> {
