@@ -182,6 +182,8 @@ mod tests {
 
         let known: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
 
+        let unknown: Vec<_> = names.iter().filter(|name| !known.contains(&&***name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?} lies in migrations/: name it in MIGRATIONS here");
         assert_eq!(names, known);
         for (place, migration) in (1..).zip(MIGRATIONS) {
             assert_eq!(migration.version, place);
