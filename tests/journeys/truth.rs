@@ -124,7 +124,9 @@ impl Truth {
                 (row.get(0), row.get(1), row.get(2));
             let line = kinds.lines().find(|line| line.split_whitespace().next() == Some(&kind));
             let Some(due) = line.and_then(|line| line.split_whitespace().nth(1)) else {
-                return Some(format!("{kind} is not in golden/events.txt: run `cargo xtask golden`"));
+                return Some(format!(
+                    "{kind} is not in golden/events.txt: run `cargo xtask golden`"
+                ));
             };
             let is = match (is_event, is_audited) {
                 (true, true) => "event+audit",
