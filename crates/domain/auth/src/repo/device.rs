@@ -6,12 +6,13 @@ use sayso_kernel::Timestamp;
 
 use crate::devices::Arrival;
 
-/// Ids tell when sessions began: a range of the primary key.
+/// Ids tell when sessions began: a range of the primary key. Whoever was erased
+/// has no e-mail any more.
 const ARRIVALS: Sql = Sql::new(
     "sessions.arrivals",
     "SELECT s.id, u.email, s.address, s.agent, s.created_at
      FROM sessions s JOIN users u ON u.id = s.user_id
-     WHERE s.id >= $1 AND s.id < $2
+     WHERE s.id >= $1 AND s.id < $2 AND u.email IS NOT NULL
      ORDER BY s.id DESC
      LIMIT $3",
 );

@@ -1,12 +1,14 @@
 //! Who people are elsewhere, and what is left of somebody who is erased.
 
-use sayso_access::{Ctx, Role, UserId};
+use sayso_access::{Ctx, Role, SessionId, UserId};
 use sayso_auth::external::{self, Identity, Sealed};
+use sayso_auth::repo::device;
 use sayso_db::Tx;
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Fault, Vault};
 use sayso_testkit::root_key;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::accounts::{ask, enable, log_in};
 use crate::stage::{Stage, code};
@@ -140,8 +142,14 @@ async fn of_somebody_who_is_erased_the_door_keeps_nothing_or_nothing_is_erased()
         stage.database.db().transaction(&stage.ctx.system(), work).await
     };
     let kept = async || stage.count(KEPT, &[&ann.0]).await;
+    let arrived = async || {
+        let always = (SessionId(Uuid::nil()), SessionId(Uuid::max()));
+        let all = device::arrivals(&mut stage.database.db().read(), always, 10).await;
+        all.expect("they can be read").len()
+    };
     let named = "SELECT count(*) FROM users WHERE id = $1 AND email IS NOT NULL";
     let before = kept().await;
+    assert_eq!(arrived().await, 2, "she came in twice");
     assert_eq!(before, 14, "one of each, and ten recovery codes; the reset went with the deletion");
 
     // The last step fails: then there is no first one.
@@ -157,5 +165,6 @@ async fn of_somebody_who_is_erased_the_door_keeps_nothing_or_nothing_is_erased()
     assert_eq!(erase().await.ok(), Some(true));
     assert_eq!((kept().await, stage.count(named, &[&ann.0]).await), (0, 0));
     assert_eq!(stage.facts("user.erased").await, 1);
+    assert_eq!(arrived().await, 0, "nobody comes in by an e-mail that is gone");
     assert_eq!(ask(&stage, ("GET", "/api/auth/me"), Some(&token), Value::Null).await.0, 401);
 }
