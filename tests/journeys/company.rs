@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sayso_kernel::Timestamp;
-use sayso_testkit::{Client, Process, ProcessSetup, until};
-use serde_json::json;
+use sayso_testkit::{Client, Connect, Process, ProcessSetup, Sockets, until};
+use serde_json::{Value, json};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 /// A server that is ready shows its code in the next moment.
@@ -74,6 +74,12 @@ pub async fn hire(ceo: &Client, name: &str, role: &str) -> Client {
     let body = json!({ "email": email, "name": name, "role": role, "password": PASSWORD });
     ceo.post("/api/users", body).await.expect(201);
     Client::login(ceo.base(), &email, PASSWORD).await
+}
+
+/// Connects a socket by WebSocket alone; what it was told when it was let in.
+pub async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
+    let connect = Connect { id, person, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await
 }
 
 /// A program that acts for somebody by a token, good for a day; its `login`

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::USER_AGENT;
-use sayso_testkit::{Client, Connect, Sockets, read, until};
+use sayso_testkit::{Client, Sockets, read, until};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::company::{PASSWORD, hire, program_of};
+use crate::company::{PASSWORD, connect, hire, program_of};
 
 const SOON: Duration = Duration::from_secs(30);
 const ANOTHER: &str = "a horse of another colour";
@@ -136,11 +136,6 @@ async fn end(way: Way, ceo: &Client, Person { email, meant, other }: &Person) {
         Way::Deactivated => ceo.post(&of_user("/deactivate"), nothing).await.expect(200),
         Way::Deleted => ceo.delete(&of_user("")).await.expect(204),
     };
-}
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

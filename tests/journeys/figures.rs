@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Method;
 use sayso_kernel::Clock;
-use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, TestDatabase, read};
+use sayso_testkit::{Client, Heard, ProcessSetup, Sockets, TestDatabase, read};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::company::Company;
+use crate::company::{Company, connect};
 use crate::silence::{Silence, strangers};
 
 /// How soon another route is to be answered while many log in.
@@ -97,11 +97,6 @@ async fn how_long_others_wait_while_two_hundred_log_in() {
     assert!(p99 < SERVED_WITHIN, "{p99:?}");
 }
 
-async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
-}
-
 /// From `started`, in milliseconds since 1970, until a client heard this.
 fn until_heard(started: i64, heard: &Heard) -> Duration {
     Duration::from_millis(u64::try_from(heard.at - started).unwrap_or_default())
@@ -145,7 +140,7 @@ async fn how_long_a_socket_outlives_its_session_while_nobody_writes_the_log() {
     const ROUNDS: usize = 20;
     let nodes = [
         ("that hear of each other", Cluster::found().await),
-        ("that hear of nothing", strangers(|setup| setup).await),
+        ("that hear of nothing", strangers().await),
     ];
     for (which, cluster) in nodes {
         let (sockets, url) = (Sockets::start(), cluster.company.server.url());

@@ -6,14 +6,9 @@ use std::time::Duration;
 use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
-use crate::company::{Company, open_channel, program_of};
+use crate::company::{Company, connect, open_channel, program_of};
 
 const SOON: Duration = Duration::from_secs(30);
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await
-}
 
 /// Who was refused what how often, of what was asked of sockets.
 async fn refused(ceo: &Client) -> Vec<(Value, String, i64, i64)> {

@@ -3,17 +3,12 @@
 
 use std::time::Duration;
 
-use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
+use sayso_testkit::{Client, ProcessSetup, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
-use crate::company::{Company, PASSWORD, hire, open_channel};
+use crate::company::{Company, PASSWORD, connect, hire, open_channel};
 
 const SOON: Duration = Duration::from_secs(30);
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
-}
 
 /// Waits until a socket has heard an event that `is_it`.
 async fn heard(sockets: &Sockets, id: &str, kind: &str, is_it: impl Fn(&Value) -> bool) -> Value {

@@ -7,22 +7,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Method;
 use sayso_kernel::Timestamp;
-use sayso_testkit::{
-    Client, Connect, Heard, ProcessSetup, Reply, Sockets, TestRedis, judge, read, until,
-};
+use sayso_testkit::{Client, Heard, ProcessSetup, Reply, Sockets, TestRedis, judge, read, until};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
-use crate::company::open_channel;
+use crate::company::{connect, open_channel};
 
 const SOON: Duration = Duration::from_secs(30);
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) -> Value {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await
-}
 
 async fn say(person: &Client, channel: &str, content: &str) {
     let path = format!("/api/channels/{channel}/messages");

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, until};
+use sayso_testkit::{Client, Heard, ProcessSetup, Sockets, until};
 
 use crate::cluster::Cluster;
-use crate::company::{Company, hire, open_channel};
+use crate::company::{Company, connect, hire, open_channel};
 
 /// Nobody is seen for longer than this who is not there, nor missed who is.
 const RIGHT_WITHIN: Duration = Duration::from_secs(30);
@@ -74,11 +74,6 @@ pub async fn assert_presence(
     let after: Vec<Due<'_>> =
         people.iter().map(|(name, person)| (*person, Some(*name) == stays)).collect();
     until_right(lookers, &after).await;
-}
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
 }
 
 /// How somebody was seen by a socket, each time it heard of them.

@@ -11,15 +11,13 @@ use reqwest::Method;
 use reqwest::header::USER_AGENT;
 use sayso_db::tokio_postgres;
 use sayso_kernel::secret::sha256;
-use sayso_testkit::{
-    Client, Connect, Process, ProcessSetup, Reply, Sockets, TestDatabase, read, until,
-};
+use sayso_testkit::{Client, Process, ProcessSetup, Reply, Sockets, TestDatabase, read, until};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::cluster::Cluster;
-use crate::company::{Company, PASSWORD};
+use crate::company::{Company, PASSWORD, connect};
 use crate::faults::mutant_bin;
 use crate::wire;
 
@@ -301,11 +299,6 @@ async fn what_is_older_than_the_last_exchange_ends_the_session_within_the_grace(
     connect(&sockets, "ann", &at_a_socket).await;
     assert_eq!(steal(ann, &ann.login).await.code(), REVOKED);
     assert_eq!(enter(ann, &one).await.code(), REVOKED);
-}
-
-async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
 }
 
 /// How long after `done` the token of the pair was refused.

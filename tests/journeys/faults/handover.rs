@@ -123,14 +123,7 @@ fn write(
     let random = Random::seeded(14);
     let writer = |turn: usize| {
         let person = &people[turn * 3 % people.len()].1;
-        Writer {
-            name: format!("writer-{turn}"),
-            person: person.clone(),
-            channels: channels.of(person),
-            has_keys: turn < 2,
-            pause: PAUSE,
-            random: random.clone(),
-        }
+        Writer::new(turn, (person, channels), (turn < 2, PAUSE), &random)
     };
     (0..4).map(|turn| tokio::spawn(writer(turn).run_until(stop.subscribe()))).collect()
 }

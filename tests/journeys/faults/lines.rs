@@ -82,14 +82,7 @@ impl Scene {
         let (people, random) = (self.cluster.everybody(), Random::seeded(15));
         let writer = |turn: usize| {
             let person = &people[turn * 3 % people.len()].1;
-            Writer {
-                name: format!("writer-{turn}"),
-                person: person.clone(),
-                channels: self.channels.of(person),
-                has_keys: turn.is_multiple_of(2),
-                pause: PAUSE,
-                random: random.clone(),
-            }
+            Writer::new(turn, (person, &self.channels), (turn.is_multiple_of(2), PAUSE), &random)
         };
         (0..4).map(|turn| tokio::spawn(writer(turn).run_until(stop.subscribe()))).collect()
     }

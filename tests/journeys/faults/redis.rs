@@ -132,14 +132,8 @@ fn write(
     (0..4)
         .map(|turn| {
             let person = &people[turn * 3 % people.len()].1;
-            let writer = Writer {
-                name: format!("writer-{turn}"),
-                person: person.clone(),
-                channels: channels.of(person),
-                has_keys: turn.is_multiple_of(2),
-                pause: PAUSE,
-                random: random.clone(),
-            };
+            let writer =
+                Writer::new(turn, (person, channels), (turn.is_multiple_of(2), PAUSE), &random);
             tokio::spawn(writer.run(end))
         })
         .collect()

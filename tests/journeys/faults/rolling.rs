@@ -45,15 +45,9 @@ async fn nodes_are_restarted_in_turn_and_nobody_misses_anything() {
     let (stop, _) = tokio::sync::watch::channel(Instant::now() + Duration::from_secs(3600));
     let writers: Vec<_> = (0..4)
         .map(|turn| {
-            let writer = Writer {
-                name: format!("writer-{turn}"),
-                person: people[turn].1.clone(),
-                channels: channels.of(&people[turn].1),
-                // No write may fail for good here, so each may be sent again.
-                has_keys: true,
-                pause: Duration::from_millis(40),
-                random: random.clone(),
-            };
+            let how = (&people[turn].1, &channels);
+            // No write may fail for good here, so each may be sent again.
+            let writer = Writer::new(turn, how, (true, Duration::from_millis(40)), &random);
             tokio::spawn(writer.run_until(stop.subscribe()))
         })
         .collect();

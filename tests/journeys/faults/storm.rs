@@ -126,14 +126,8 @@ pub fn write(
     let everybody = company.everybody();
     let writer = |turn: usize| {
         let person = everybody[turn % everybody.len()].1;
-        Writer {
-            name: format!("writer-{turn}"),
-            person: person.clone(),
-            channels: channels.of(person),
-            has_keys: keys == Keys::All || turn.is_multiple_of(2),
-            pause: PAUSE,
-            random: random.clone(),
-        }
+        let has_keys = keys == Keys::All || turn.is_multiple_of(2);
+        Writer::new(turn, (person, channels), (has_keys, PAUSE), random)
     };
     (0..count).map(|turn| tokio::spawn(writer(turn).run(end))).collect()
 }

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::judge::Acked;
+use super::storm::Channels;
 
 /// Pause after an answer that asks for patience, or none at all.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -49,6 +50,17 @@ pub struct Memory {
 }
 
 impl Writer {
+    /// The writer with this number: somebody who writes wherever they are.
+    pub fn new(
+        turn: usize,
+        (person, channels): (&Client, &Channels),
+        (has_keys, pause): (bool, Duration),
+        random: &Random,
+    ) -> Self {
+        let (name, channels) = (format!("writer-{turn}"), channels.of(person));
+        Self { name, person: person.clone(), channels, has_keys, pause, random: random.clone() }
+    }
+
     /// Writes until `end`, each write under a key of its own and again and
     /// again until it is answered, or each once and without a key.
     pub async fn run(self, end: Instant) -> Memory {

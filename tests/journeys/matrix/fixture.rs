@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     /// The fixtures of a file, each with the code that it stands above.
-    fn all(text: &str) -> impl Iterator<Item = Self> {
+    fn all(text: &str) -> Vec<Self> {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let stands = |(at, line): (usize, &&str)| {
             let mut fixture = Self::parse(line.strip_prefix(MARK)?)?;
@@ -56,7 +56,7 @@ impl Fixture {
             fixture.beside = code.take(ABOVE_MAX).copied().collect();
             Some(fixture)
         };
-        lines.iter().enumerate().filter_map(stands).collect::<Vec<_>>().into_iter()
+        lines.iter().enumerate().filter_map(stands).collect()
     }
 
     /// Whether it stands above what answers there.
@@ -113,7 +113,7 @@ pub fn declared(crates: &Path) -> Vec<Fixture> {
     }
     files.sort();
     let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
-    texts.flat_map(|text| Fixture::all(&text).collect::<Vec<_>>()).collect()
+    texts.flat_map(|text| Fixture::all(&text)).collect()
 }
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -202,7 +202,7 @@ fn a_route_without_a_fixture_and_a_fixture_without_a_route_are_told_in_sentences
         "    // fixture: POST /api/tasks/bulk {}",
         r#"    #[utoipa::path(delete, path = "/api/tasks/{id}""#,
     ];
-    let fixtures: Vec<_> = Fixture::all(&code.join("\n")).collect();
+    let fixtures = Fixture::all(&code.join("\n"));
 
     let faults = faults(&doors, &fixtures);
 

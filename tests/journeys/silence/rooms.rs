@@ -6,10 +6,10 @@ use std::time::Instant;
 use sayso_testkit::{Client, Sockets, until};
 use serde_json::{Value, json};
 
-use super::scene::{SOON, Scene, Silence, connect};
-use super::{broken, strangers};
+use super::scene::{SOON, Scene, Silence};
+use super::{holds, of_a_broken_one};
 use crate::cluster::Cluster;
-use crate::company::Company;
+use crate::company::{Company, connect};
 
 const NOT_FOUND: &str = "resource.not_found";
 /// Who is in a channel may not be known at the moment.
@@ -136,12 +136,10 @@ async fn stays_outside(cluster: Cluster) -> Result<(), String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_from_a_channel_while_nobody_writes_the_log_is_outside_at_every_node() {
-    assert_eq!(stays_outside(Cluster::found().await).await, Ok(()));
-    assert_eq!(stays_outside(strangers(|setup| setup).await).await, Ok(()));
+    holds(stays_outside).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_lets_who_was_removed_type_on_is_convicted() {
-    let cluster = Cluster::with(|setup| setup, |setup, _| broken(setup)).await;
-    assert_eq!(stays_outside(cluster).await, Err("bob there still types".to_owned()));
+    assert_eq!(of_a_broken_one(stays_outside).await, "bob there still types");
 }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use sayso_db::tokio_postgres::Client as Connection;
-use sayso_testkit::{Client, Connect, Heard, Sockets, TestDatabase, until};
+use sayso_testkit::{Client, Heard, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::company::{hire, open_channel, program_of};
+use crate::company::{connect, hire, open_channel, program_of};
 
 pub const SOON: Duration = Duration::from_secs(30);
 
@@ -39,11 +39,6 @@ impl Silence {
         .await;
         Self(kept.await.unwrap())
     }
-}
-
-pub async fn connect(sockets: &Sockets, id: &str, person: &Client) {
-    let connect = Connect { id, person, transports: &["websocket"], resume: None };
-    sockets.connect_and_wait(&connect).await;
 }
 
 /// Waits until both nodes know that the log may have more to say than they

@@ -20,8 +20,6 @@ const LISTENER_QUEUE: usize = 64;
 /// head of the log: what is kept in memory of sessions and roles serves for no
 /// longer.
 const FRESH_FOR_MS: u64 = 750;
-/// How often somebody who waits for that time to be over looks whether it is.
-const OLD_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long what follows the log waits for the sake of a trace.
 const HEARD_WITHIN: Duration = Duration::from_millis(100);
 
@@ -137,21 +135,26 @@ impl Hub {
     /// primary is asked.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        let Some(at) = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1) else {
-            return false;
-        };
-        if mutants::is("log-alone") {
-            return true;
-        }
+        self.fresh_left().is_some()
+    }
+
+    /// For how long what this node knows is still good, if it is.
+    fn fresh_left(&self) -> Option<Duration> {
+        let at = self.0.fresh_at.load(Ordering::Acquire).checked_sub(1)?;
         let fresh_for = self.0.fresh_for.load(Ordering::Relaxed);
-        self.0.millis(Instant::now()).saturating_sub(at) <= fresh_for
+        if mutants::is("log-alone") {
+            return Some(Duration::from_millis(fresh_for));
+        }
+        let left = at.saturating_add(fresh_for).checked_sub(self.0.millis(Instant::now()))?;
+        // The last millisecond counts.
+        Some(Duration::from_millis(left.saturating_add(1)))
     }
 
     /// Waits until what this node knows is no longer good; not at all while it
     /// is not.
     pub async fn grown_old(&self) {
-        while self.is_fresh() {
-            tokio::time::sleep(OLD_LOOK_EVERY).await;
+        while let Some(left) = self.fresh_left() {
+            tokio::time::sleep(left).await;
         }
     }
 

@@ -87,14 +87,14 @@ async fn work(session: Arc<Session>) {
         });
         let Some(Some(Asked { name, data, line })) = next else { return };
         let ctx = session.node.ctx(session.actor.clone(), session.origin.clone());
-        let request_id = ctx.correlation_id.to_string();
+        let request_id = ctx.request_id.clone().unwrap_or_default();
         let own = Own::of(&name);
         if own.is_none_or(Own::is_sign_of_life) {
             let (user, now) = (session.actor.user_id, ctx.now());
             session.node.presence.active(user, session.id, now);
         }
         let is_known = own.is_some() || session.node.inbound.on.contains_key(name.as_str());
-        let (span, asked) = (spans::asked(&name, is_known, &ctx), ctx.clone());
+        let span = spans::asked(&name, is_known, &ctx);
         let outcome = async {
             match own {
                 Some(own) => own.answer(&session, data).await,
@@ -105,12 +105,14 @@ async fn work(session: Arc<Session>) {
         span.outcome(&outcome);
         let is_over = |fault: &Fault| fault.kind() == Kind::Unauthenticated;
         if is_known && !outcome.as_ref().is_err_and(is_over) {
-            (session.node.used)(&session.actor, asked.now());
+            (session.node.used)(&session.actor, session.node.clock.now());
         }
         if let Err(fault) = &outcome {
             log(fault, &request_id, &name);
             if is_known {
-                (session.node.refused)(&asked, &name, fault);
+                let came = session.node.ctx(session.actor.clone(), session.origin.clone());
+                let came = Ctx { request_id: Some(Arc::clone(&request_id)), ..came };
+                (session.node.refused)(&came, &name, fault);
             }
         }
         answer(&session, line, &outcome, &request_id);

@@ -162,15 +162,13 @@ impl Tries {
     /// Somebody has come in with this e-mail, so long ago.
     pub(super) fn know(&self, email: &str, origin: &Origin, session: Uuid, ago: Duration) {
         let left = DEVICE_KNOWN_FOR.saturating_sub(ago);
-        let came = Try::new(email, origin, Some(session));
-        for known in [Some(came.device), came.session].iter().flatten() {
-            self.known.keep(known, left);
+        for name in Try::new(email, origin, Some(session)).names() {
+            self.known.keep(&name, left);
         }
     }
 
     fn is_known(&self, attempt: &Try) -> bool {
-        let mut known = [Some(attempt.device), attempt.session].into_iter().flatten();
-        known.any(|known| self.known.is_kept(&known))
+        attempt.names().any(|name| self.known.is_kept(&name))
     }
 
     /// What tries wait in line for: those who name a session for themselves alone.
@@ -262,6 +260,11 @@ impl Try {
             device: digest(&[b"device\0", &place, email, b"\0", agent]),
             session: session.map(|id| digest(&[b"session\0", id.as_bytes(), email])),
         }
+    }
+
+    /// What whoever tries may be known by.
+    fn names(&self) -> impl Iterator<Item = Uuid> {
+        [Some(self.device), self.session].into_iter().flatten()
     }
 }
 

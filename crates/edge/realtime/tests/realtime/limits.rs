@@ -105,8 +105,12 @@ async fn a_person_has_so_many_sockets_and_a_node_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_too_deep_or_never_complete_ends_the_connection_and_nothing_else() {
-    let stage =
-        Stage::with(Inbound::default(), |settings| settings.payload_max_bytes = 100_000).await;
+    // What never completes ends when a ping is not answered.
+    let stage = Stage::with(Inbound::default(), |settings| {
+        settings.payload_max_bytes = 100_000;
+        (settings.ping_interval_ms, settings.ping_timeout_ms) = (2_000, 2_000);
+    })
+    .await;
     let ann = stage.person();
     let deep = format!("42[\"no.such\",{}{}]", "[".repeat(40_000), "]".repeat(40_000));
     let bad = [
