@@ -1,6 +1,7 @@
 //! More come than the process may have descriptors.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, TestFolder, until};
@@ -27,14 +28,36 @@ fn worked(pid: i32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// The server's program, started with so few descriptors by `ulimit` and these
+/// flags of it.
+fn limited(folder: &TestFolder, flags: &str) -> PathBuf {
+    let program = folder.path().join("sayso");
+    let real = Process::program();
+    let limit = format!("ulimit {flags} {DESCRIPTORS}");
+    let script = format!("#!/bin/sh\n{limit}\nexec {} \"$@\"\n", real.display());
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_server_gives_itself_as_many_descriptors_as_it_wants_and_may() {
+    let (database, folder) = (TestDatabase::new().await, TestFolder::new());
+    let setup = ProcessSetup::on(&database).bin(limited(&folder, "-Sn"));
+
+    let server = Process::start(setup.env("SAYSO_HTTP__CONNECTIONS_MAX", "300")).await;
+
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid().unwrap()));
+    let limits = limits.unwrap();
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    assert_eq!(files.split_whitespace().next(), Some("500"), "300 and what it opens itself");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_descriptors_does_not_spin_and_accepts_again_when_there_are_some() {
     let (database, folder) = (TestDatabase::new().await, TestFolder::new());
-    let program = folder.path().join("sayso");
-    let real = Process::program();
-    let script = format!("#!/bin/sh\nulimit -n {DESCRIPTORS}\nexec {} \"$@\"\n", real.display());
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = limited(&folder, "-n");
     let mut company = Company::found(ProcessSetup::on(&database).bin(program)).await;
     let channel = open_channel(&company.ceo, "all hands", &[]).await;
     let address = company.server.url().replace("http://", "");

@@ -5,6 +5,7 @@ mod archive;
 pub mod commands;
 pub mod compose;
 mod demo;
+mod descriptors;
 mod doctor;
 mod doors;
 mod greeting;

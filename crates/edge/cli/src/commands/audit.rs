@@ -31,11 +31,11 @@ pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()
     match found? {
         Ok(Chain { entries: 0, .. }) => say("the audit is empty"),
         Ok(Chain { entries, by_present_key }) if entries == by_present_key => {
-            say(&format!("the audit holds: {entries} entries"));
+            say(&format!("the audit holds: {}", counted(entries)));
         }
         Ok(Chain { entries, by_present_key }) => say(&format!(
-            "the audit holds: {entries} entries, the last {by_present_key} of them under the present \
-             root key"
+            "the audit holds: {}, the last {by_present_key} of them under the present root key",
+            counted(entries)
         )),
         Err(seq) => bail!(
             "the audit is broken at entry {seq}: it was changed, added or taken out; those before \
@@ -43,6 +43,13 @@ pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()
         ),
     }
     Ok(())
+}
+
+fn counted(entries: i64) -> String {
+    match entries {
+        1 => "1 entry".to_owned(),
+        many => format!("{many} entries"),
+    }
 }
 
 async fn verify(

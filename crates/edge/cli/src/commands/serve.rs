@@ -9,6 +9,7 @@ use sayso_telemetry::{LogFilter, trace};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{self, Node};
+use crate::descriptors::Descriptors;
 use crate::{demo, greeting};
 
 use super::config::{self, RELOADED};
@@ -36,6 +37,9 @@ pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
         bail!("--demo is for trials, and deployment.production says that this is none");
     }
     let filter = sayso_telemetry::init(&settings.log)?;
+    if let Err(error) = Descriptors::of(&settings).and_then(Descriptors::take) {
+        tracing::warn!(%error, "the limit of descriptors stays as it is");
+    }
     let traces = trace::start(&settings.traces, Clock::System, &Random::from_os())?;
     let reload = Reload { given, told, filter };
     // Listened for from the beginning, so that a signal during the start is

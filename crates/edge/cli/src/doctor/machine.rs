@@ -3,19 +3,17 @@
 
 use std::path::Path;
 
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::statvfs;
 use sayso_config::Settings;
 
 use super::Finding;
+use crate::descriptors::Descriptors;
 
 /// Less free than this part of the disk is worth a look, less than the second
 /// an alarm.
 const FREE_PERCENT: (u64, u64) = (15, 5);
 /// The same in mebibytes, whatever the size of the disk.
 const FREE_MIB: (u64, u64) = (2048, 512);
-/// What Sayso opens beside its connections: the database, logs, its log.
-const OWN_DESCRIPTORS: u64 = 200;
 
 pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     vec![disk(&settings.data_dir), descriptors(settings), limits(settings)]
@@ -49,19 +47,24 @@ fn judge_disk(free: u64, all: u64, folder: &Path) -> Finding {
 
 /// Of whoever asks: a service has the limit of its unit.
 fn descriptors(settings: &Settings) -> Finding {
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
-        return Finding::warn("descriptors", "the limit cannot be asked", "look with ulimit -n");
-    };
-    let wanted = settings.http.connections_max as u64 + OWN_DESCRIPTORS;
-    let found = format!("{soft} (at most {hard}); {wanted} are used with every connection taken");
-    if soft >= wanted {
-        return Finding::ok("descriptors", found);
+    match Descriptors::of(settings) {
+        Ok(found) => judge_descriptors(found),
+        Err(_) => Finding::warn("descriptors", "the limit cannot be asked", "look with ulimit -n"),
     }
+}
+
+fn judge_descriptors(found: Descriptors) -> Finding {
+    let (taken, wanted) = (found.taken(), found.wanted);
+    let told = format!("a server may have {taken}; {wanted} are used with every connection taken");
+    if taken >= wanted {
+        return Finding::ok("descriptors", told);
+    }
+    let connections = wanted - taken;
     let advice = format!(
-        "give the service LimitNOFILE={wanted} (ulimit -n), or lower http.connections_max: past the \
-         limit new connections wait"
+        "give the service LimitNOFILE={wanted} (ulimit -Hn), or lower http.connections_max by \
+         {connections}: past the limit new connections wait"
     );
-    Finding::warn("descriptors", found, advice)
+    Finding::warn("descriptors", told, advice)
 }
 
 fn limits(settings: &Settings) -> Finding {
@@ -89,5 +92,16 @@ mod tests {
         assert_eq!(level(4_000, 100_000), Level::Fail);
         assert_eq!(level(1_000, 4_000), Level::Warn, "a quarter of little is little");
         assert_eq!(level(400, 1_000), Level::Fail);
+    }
+
+    #[test]
+    fn descriptors_are_judged_by_what_a_server_may_give_itself() {
+        let level = |soft, hard| {
+            let found = Descriptors { soft, hard, wanted: 20_200 };
+            judge_descriptors(found).level
+        };
+
+        assert_eq!(level(1_024, 1_048_576), Level::Ok);
+        assert_eq!(level(1_024, 4_096), Level::Warn);
     }
 }
