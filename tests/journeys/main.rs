@@ -10,6 +10,7 @@ mod backup;
 mod bounds;
 mod caching;
 mod cast;
+mod catching_up;
 mod channel_trash;
 mod clients;
 mod cluster;

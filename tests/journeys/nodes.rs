@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Method;
 use sayso_kernel::Timestamp;
-use sayso_testkit::{Client, Heard, ProcessSetup, Reply, Sockets, TestRedis, judge, read, until};
+use sayso_testkit::{
+    Client, Heard, ProcessSetup, Reply, Sockets, TestDatabase, TestRedis, judge, read, until,
+};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -350,4 +352,36 @@ async fn nodes_that_count_each_for_itself_are_convicted_of_letting_in_too_many()
     let (replies, _) = two_hundred_at_once(&cluster).await;
 
     assert!(miscounted(&replies, 0).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_cluster_of_redis_nodes_hear_see_and_count_as_with_one_server() {
+    // The keys are on the third, and the nodes are told of the other two.
+    let ([first, second, mut third], database) =
+        (TestRedis::cluster().await, TestDatabase::new().await);
+    let both = |setup| a_hundred(setup).env("SAYSO_REDIS__PREFIX", "east");
+    let elsewhere = |setup: ProcessSetup, _: &TestRedis| setup.env("REDIS_URL", second.url());
+    let cluster = Cluster::on(database, first, both, elsewhere).await;
+    assert_ne!(third.ask(&["DBSIZE"]).trim(), "0");
+    let (ceo, bob) = (&cluster.company.ceo, &cluster.company.bob);
+    let channel = open_channel(ceo, "board", &[bob]).await;
+    cluster.settle().await;
+    let sockets = Sockets::start();
+    connect(&sockets, "here", ceo).await;
+
+    connect(&sockets, "there", &cluster.there(bob)).await;
+    until_status(&sockets, "here", bob, "online").await;
+    say(ceo, &channel, "one").await;
+    say(&cluster.there(bob), &channel, "two").await;
+    let (replies, back) = two_hundred_at_once(&cluster).await;
+    third.kill9();
+    say(bob, &channel, "three").await;
+
+    assert_eq!(miscounted(&replies, back), None);
+    for id in ["here", "there"] {
+        until("all of it", SOON, async || (heard_messages(&sockets, id).len() >= 3).then_some(()))
+            .await;
+    }
+    assert_eq!(heard_messages(&sockets, "here"), heard_messages(&sockets, "there"));
+    judge::assert_settled(cluster.database.db()).await;
 }

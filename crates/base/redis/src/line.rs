@@ -47,8 +47,12 @@ pub async fn listen(
     }
 }
 
-/// One connection, until it ends. Answers whether it came to listening.
+/// One connection, until it ends. Answers whether it came to listening. Before
+/// a probe was answered it is not known which server of a cluster is the one.
 async fn hear(redis: &Redis, channel: &str, tell: &mut (impl FnMut(Heard) + Send)) -> bool {
+    if !redis.is_up() {
+        return false;
+    }
     // The client library sorts answers from what is pushed, in a task of its
     // own. Whoever tells must not wait, so this does not fill.
     let (pushed, mut heard) = mpsc::unbounded_channel::<PushInfo>();

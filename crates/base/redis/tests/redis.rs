@@ -118,23 +118,7 @@ async fn a_listener_hears_what_is_said_and_comes_back_after_a_silence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_cluster_the_way_leads_to_the_server_that_has_the_keys() {
-    let mut servers = Vec::new();
-    for _ in 0..3 {
-        let settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "protected-mode no"];
-        servers.push(TestRedis::start(&settings).await);
-    }
-    let ranges = ["0 5460", "5461 10922", "10923 16383"];
-    for (server, range) in servers.iter().zip(ranges) {
-        let (from, to) = range.split_once(' ').unwrap();
-        assert_eq!(server.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]).trim(), "OK");
-        let port = servers[0].port().to_string();
-        let _the_first_knows_itself = server.ask(&["CLUSTER", "MEET", "127.0.0.1", &port]);
-    }
-    let is_whole = |server: &TestRedis| {
-        let told = server.ask(&["CLUSTER", "INFO"]);
-        told.contains("cluster_state:ok") && told.contains("cluster_known_nodes:3")
-    };
-    until("the cluster", SOON, async || servers.iter().all(is_whole).then_some(())).await;
+    let servers = TestRedis::cluster().await;
 
     // Whichever server is named: names that fall to each of the three.
     let mut holders = [0; 3];

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sayso_db::Db;
 use sayso_events::{
-    AuditKey, Bus, BusParts, Follower, Hub, Log, Presence, Sequencer, SequencerLimits, Volatile,
+    AuditKey, Bus, BusParts, Follower, Hub, Kept, Log, Presence, Sequencer, SequencerLimits,
+    Volatile,
 };
 use sayso_redis::{Redis, RedisLimits};
 use tokio::sync::mpsc;
@@ -44,6 +45,8 @@ pub struct BusSetup {
     pub prefix: String,
     /// How often the node looks by itself.
     pub poll: Duration,
+    /// What the stream keeps.
+    pub kept: Kept,
 }
 
 impl Candidate {
@@ -99,6 +102,7 @@ impl Candidate {
                 presence: Presence::default(),
                 volatile: Volatile::default(),
                 clock,
+                kept: setup.kept,
             });
             (redis, bus)
         });

@@ -58,6 +58,32 @@ impl TestRedis {
         url.expect("SAYSO_TEST_REDIS_URL is set: run `make test` or `scripts/test <filter>`").1
     }
 
+    /// Three masters of one cluster, each with a third of the keys.
+    ///
+    /// # Panics
+    /// When they do not find each other.
+    pub async fn cluster() -> [Self; 3] {
+        const SLOTS: [[&str; 2]; 3] = [["0", "5460"], ["5461", "10922"], ["10923", "16383"]];
+        let settings = ["cluster-enabled yes", "cluster-node-timeout 2000", "protected-mode no"];
+        let start = || Self::start(&settings);
+        let servers = [start().await, start().await, start().await];
+        let first = servers[0].port().to_string();
+        for (server, [from, to]) in servers.iter().zip(SLOTS) {
+            let given = server.ask(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+            assert_eq!(given.trim(), "OK", "a server of a cluster takes its keys");
+            let _the_first_knows_itself = server.ask(&["CLUSTER", "MEET", "127.0.0.1", &first]);
+        }
+        let is_whole = |server: &Self| {
+            let told = server.ask(&["CLUSTER", "INFO"]);
+            told.contains("cluster_state:ok") && told.contains("cluster_known_nodes:3")
+        };
+        until("the cluster to be whole", READY_WITHIN, async || {
+            servers.iter().all(is_whole).then_some(())
+        })
+        .await;
+        servers
+    }
+
     /// What the names of the keys of one test begin with.
     #[must_use]
     pub fn own_prefix() -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use sayso_config::Settings;
 use sayso_events::{
-    AuditKey, Bus, BusParts, Follower, Log, Sequencer, SequencerLimits, Volatile, that_end,
+    AuditKey, Bus, BusParts, Follower, Kept, Log, Sequencer, SequencerLimits, Volatile, that_end,
 };
 use sayso_kernel::secret::RootKey;
 use sayso_redis::{Redis, RedisLimits};
@@ -64,6 +64,7 @@ pub(crate) fn run(
             presence: app.presence.clone(),
             volatile: volatile.clone(),
             clock: app.clock.clone(),
+            kept: Kept::default(),
         });
         sequencer = sequencer.also(bus.relay());
         tasks.spawn(redis.clone().keep(stop.clone()));

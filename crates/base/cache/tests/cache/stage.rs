@@ -8,7 +8,7 @@ use sayso_access::Ctx;
 use sayso_cache::{Cache, CacheParts, Codec, Entity, Key, Loaded};
 use sayso_config::Cache as Settings;
 use sayso_db::{Db, DbLimits, Fact, FactKind, Queries, Sql, Stream, Tx};
-use sayso_events::Hub;
+use sayso_events::{Hub, Kept};
 use sayso_kernel::Fault;
 use sayso_redis::{Redis, RedisLimits};
 use sayso_testkit::{BusSetup, Candidate, Node, TestCtx, TestDatabase, TestRedis, until};
@@ -96,7 +96,7 @@ impl Stage {
             Some((url, prefix)) => {
                 let (url, prefix) = (url.clone(), prefix.clone());
                 let poll = Duration::from_millis(50);
-                let setup = BusSetup { url, prefix, poll };
+                let setup = BusSetup { url, prefix, poll, kept: Kept::default() };
                 let limits =
                     RedisLimits { timeout: Duration::from_secs(1), prefix: setup.prefix.clone() };
                 let redis = Redis::new(&setup.url, limits).expect("the URL can be read");

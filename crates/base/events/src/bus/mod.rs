@@ -31,6 +31,7 @@ use crate::hub::Hub;
 use crate::log::Log;
 use crate::presence::{NodeId, Presence};
 use crate::volatile::Volatile;
+pub use relay::Kept;
 use word::Word;
 
 /// Hints of a leader that may wait for the relay; what is lost beyond that is
@@ -58,6 +59,8 @@ pub struct BusParts {
     pub volatile: Volatile,
     /// The clock.
     pub clock: Clock,
+    /// What the stream keeps.
+    pub kept: Kept,
 }
 
 /// The line between nodes.
@@ -78,6 +81,7 @@ struct Shared {
     presence: Presence,
     volatile: Volatile,
     clock: Clock,
+    kept: Kept,
     words: mpsc::Sender<Word>,
     is_leading: AtomicBool,
 }
@@ -116,13 +120,23 @@ impl Bus {
     /// Runs until told to stop. `leading` says whether this node leads.
     pub async fn run(self, leading: watch::Receiver<bool>, stop: CancellationToken) {
         let Self { parts, relayed: (_, relayed) } = self;
-        let BusParts { redis, node, db, hub, hints, presence, volatile, clock } = parts;
+        let BusParts { redis, node, db, hub, hints, presence, volatile, clock, kept } = parts;
         let (words, spoken) = mpsc::channel(WORDS_MAX);
         let log = Log::new(db.background());
         let is_leading = AtomicBool::new(false);
-        let shared =
-            Shared { redis, node, db, hub, hints, presence, volatile, clock, words, is_leading };
-        let shared = &shared;
+        let shared = &Shared {
+            redis,
+            node,
+            db,
+            hub,
+            hints,
+            presence,
+            volatile,
+            clock,
+            kept,
+            words,
+            is_leading,
+        };
         let ends = tell_ends(shared);
         tokio::select! {
             () = stop.cancelled() => {}

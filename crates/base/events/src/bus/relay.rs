@@ -28,12 +28,7 @@ const FILL_STEP: i64 = 200;
 /// Bytes and entries of one call.
 const CALL_BYTES_MAX: usize = 512 * 1024;
 const CALL_ENTRIES_MAX: usize = 200;
-/// The stream keeps events for this long: a node that needs older ones reads
-/// the log.
-const KEPT_FOR: Duration = Duration::from_secs(60);
-/// And so many bytes of them at the most,
-const KEPT_BYTES_MAX: usize = 16 << 20;
-/// and so many entries, whoever wrote them.
+/// So many entries the stream keeps at the most, whoever wrote them.
 const KEPT_ENTRIES_MAX: usize = 20_000;
 /// A history that nobody writes any more is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
@@ -59,6 +54,21 @@ return last";
 
 /// Forgets what a stream held: what follows is its new beginning.
 const BEGIN_ANEW: &str = "return redis.call('DEL', KEYS[1], KEYS[2])";
+
+/// What the stream keeps: a node that needs older events reads the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// For how long an event stays in it.
+    pub age: Duration,
+    /// How many bytes of events it holds at the most. One batch may be more.
+    pub bytes: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { age: Duration::from_secs(60), bytes: 16 << 20 }
+    }
+}
 
 /// What became of an append.
 enum Appended {
@@ -217,7 +227,8 @@ impl Relay<'_> {
     /// The oldest position that is to stay when so much comes.
     fn make_room(&mut self, bytes: usize) -> i64 {
         while let Some((_, size, at)) = self.kept.front() {
-            if at.elapsed() < KEPT_FOR && self.bytes + bytes <= KEPT_BYTES_MAX {
+            let Kept { age, bytes: bytes_max } = self.shared.kept;
+            if at.elapsed() < age && self.bytes + bytes <= bytes_max {
                 break;
             }
             self.bytes -= size;

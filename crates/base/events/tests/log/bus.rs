@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use sayso_access::SessionId;
 use sayso_db::{Db, DbLimits, Effect};
-use sayso_events::Message;
+use sayso_events::{Kept, Message};
 use sayso_redis::{Redis, RedisLimits, cmd};
 use sayso_testkit::{BusSetup, Candidate, Node, TestCtx, TestDatabase, TestRedis, judge, until};
 
@@ -31,11 +31,15 @@ struct Two {
 
 impl Two {
     async fn on(url: &str, poll: Duration) -> Self {
+        let (prefix, kept) = (TestRedis::own_prefix(), Kept::default());
+        Self::with(BusSetup { url: url.to_owned(), prefix, poll, kept }).await
+    }
+
+    async fn with(setup: BusSetup) -> Self {
         let database = things::database().await;
         let limits = DbLimits::from(&Default::default());
         let db = || Db::new(database.app_config(), &limits).unwrap();
         let dbs = [db(), db()];
-        let setup = BusSetup { url: url.to_owned(), prefix: TestRedis::own_prefix(), poll };
         let leader = Candidate::on_bus(&dbs[0], 1, &setup).start();
         leader.hub.wait_for(0).await;
         let other = Candidate::on_bus(&dbs[1], 2, &setup).start();
@@ -234,4 +238,53 @@ async fn what_ends_is_told_to_other_nodes_before_anybody_numbers_it() {
     let heard = tokio::time::timeout(SOON, messages.recv()).await.unwrap();
     let Some(Message::Ahead(effects)) = heard else { panic!("{heard:?}") };
     assert_eq!(*effects, ended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_leaves_the_stream_and_so_does_what_is_too_much() {
+    let of = |age, bytes| BusSetup {
+        url: TestRedis::shared_url(),
+        prefix: TestRedis::own_prefix(),
+        poll: NEVER,
+        kept: Kept { age, bytes },
+    };
+    let (short, long) = (Duration::from_millis(50), Duration::from_secs(3600));
+    for (setup, has_to_age) in [(of(short, usize::MAX), true), (of(long, 2_000), false)] {
+        let two = Two::with(setup).await;
+        two.write(0, 40).await;
+        two.until_heard(40).await;
+        let (redis, mut count) = (two.redis().await, 40);
+
+        // Whatever comes trims: until none of those is there any more.
+        until("the first forty to be gone", SOON, async || {
+            two.write(0, 1).await;
+            count += 1;
+            let oldest = two.stream(&redis).await.first().copied();
+            (oldest > Some(40)).then_some(())
+        })
+        .await;
+
+        assert!(has_to_age || count > 41, "what fits in stays: {count}");
+        two.until_heard(count).await;
+        two.assert_exact(i64::try_from(count).unwrap()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_cluster_of_redis_nodes_hear_each_other_whichever_server_has_the_keys() {
+    let servers = TestRedis::cluster().await;
+    // Names that fall to each of the three: all are found by the first.
+    for prefix in ["north", "south", "east"] {
+        let (url, prefix) = (servers[0].url(), prefix.to_owned());
+        let two = Two::with(BusSetup { url, prefix, poll: NEVER, kept: Kept::default() }).await;
+        two.write(0, 10).await;
+        two.write(1, 10).await;
+
+        two.until_heard(20).await;
+        two.assert_exact(20).await;
+        let redis = two.redis().await;
+        assert_eq!(two.stream(&redis).await, (1..=20).collect::<Vec<i64>>());
+    }
+    let holds = |server: &TestRedis| server.ask(&["DBSIZE"]).trim() != "0";
+    assert!(servers.iter().all(holds));
 }
