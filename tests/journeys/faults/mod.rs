@@ -21,5 +21,6 @@ mod way;
 mod worker;
 mod writer;
 
+pub use crash::is_full;
 pub use mutants::mutant_bin;
 pub use storm::pid_below;

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
@@ -72,6 +73,16 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Cancel it, and the connection is gone at once, a WebSocket too.
     pub cut: CancellationToken,
+    /// Bytes that the system has taken from us for the other end so far.
+    pub written: Arc<AtomicU64>,
+}
+
+impl Connection {
+    /// One on which nothing was written yet.
+    #[must_use]
+    pub fn new(peer: SocketAddr, cut: CancellationToken) -> Self {
+        Self { peer, cut, written: Arc::default() }
+    }
 }
 
 /// How a server is told to go.
@@ -108,8 +119,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, sto
         .max_headers(limits.headers_max)
         .max_buf_size(BUFFER_MAX);
     let let_in = |(stream, peer, place): Accepted| {
-        let connection = Connection { peer, cut: cut_all.child_token() };
-        let stream = Cuttable::new(stream, &connection.cut, place);
+        let connection = Connection::new(peer, cut_all.child_token());
+        let stream = Cuttable::new(stream, &connection, place);
         let (protocol, app, stop) = (protocol.clone(), app.clone(), stop.clone());
         tokio::spawn(attend(protocol, stream, connection, app, stop));
     };

@@ -1,6 +1,6 @@
 //! A TCP stream that can be cut from outside.
 //!
-//! Whoever holds the [`CancellationToken`] ends the connection at once, also
+//! Whoever cancels [`Connection::cut`] ends the connection at once, also
 //! after it was upgraded to a WebSocket: reads and writes fail, and the tasks
 //! that wait for them are woken. A peer that takes nothing for a while is cut
 //! as well.
@@ -8,6 +8,8 @@
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,7 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::server::Connection;
 
 /// How long a peer may leave what we write untaken.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
@@ -36,6 +40,7 @@ pub(crate) struct Cuttable {
     write_cut: Waiting,
     stall: Option<Pin<Box<Sleep>>>,
     linger: Option<Linger>,
+    written: Arc<AtomicU64>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -47,7 +52,7 @@ struct Linger {
 impl Cuttable {
     pub(crate) fn new(
         inner: TcpStream,
-        cut: &CancellationToken,
+        Connection { cut, written, .. }: &Connection,
         place: OwnedSemaphorePermit,
     ) -> Self {
         Self {
@@ -56,6 +61,7 @@ impl Cuttable {
             write_cut: Box::pin(cut.clone().cancelled_owned()),
             stall: None,
             linger: None,
+            written: Arc::clone(written),
             _place: place,
         }
     }
@@ -77,6 +83,13 @@ impl Cuttable {
         let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_MAX)));
         ready!(stall.as_mut().poll(cx));
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    /// Counts what was written.
+    fn count(&self, outcome: io::Result<usize>) -> io::Result<usize> {
+        outcome.inspect(|bytes| {
+            self.written.fetch_add(*bytes as u64, Ordering::Relaxed);
+        })
     }
 
     /// Reads and throws away until the peer closes or has had its time.
@@ -129,7 +142,8 @@ impl AsyncWrite for Cuttable {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.write(cx, |inner, cx| inner.poll_write(cx, bytes))
+        let outcome = ready!(self.write(cx, |inner, cx| inner.poll_write(cx, bytes)));
+        Poll::Ready(self.count(outcome))
     }
 
     fn poll_write_vectored(
@@ -137,7 +151,8 @@ impl AsyncWrite for Cuttable {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(cx, |inner, cx| inner.poll_write_vectored(cx, slices))
+        let outcome = ready!(self.write(cx, |inner, cx| inner.poll_write_vectored(cx, slices)));
+        Poll::Ready(self.count(outcome))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -118,7 +118,7 @@ impl Door {
     async fn open_websocket(&self, mut request: Request) -> Response {
         let Some(transport) = self.admit(&mut request) else { return busy() };
         if let Some(connection) = request.extensions().get::<Connection>() {
-            transport.carried_by(connection.cut.clone());
+            transport.carried_by(connection);
         }
         self.pass(request).await
     }
@@ -126,7 +126,7 @@ impl Door {
     async fn upgrade(&self, sid: &str, request: Request) -> Response {
         let connection = request.extensions().get::<Connection>();
         if let (Some(transport), Some(connection)) = (self.node.transports.find(sid), connection)
-            && !transport.carried_by(connection.cut.clone())
+            && !transport.carried_by(connection)
         {
             metrics::counter!("sayso_realtime_refused_total", "code" => TWO_UPGRADES).increment(1);
             return busy();

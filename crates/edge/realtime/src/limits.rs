@@ -11,6 +11,8 @@ const ENGINE_QUEUE: usize = 32;
 /// answer with more than 16, and pings, acknowledgements of the connection
 /// and the like come on top.
 pub(crate) const POLL_WINDOW: u64 = 12;
+/// Packets that a polling client may have before it when another `replay` comes.
+pub(crate) const REPLAY_POLLED_MAX: u64 = 2;
 /// Bytes of one `replay` packet, unless a single event is larger.
 pub(crate) const REPLAY_PACKET_BYTES: usize = 64 * 1024;
 /// Bytes that may wait for a socket beyond [`Limits::waiting_max`] packets.

@@ -28,7 +28,7 @@ pub(crate) enum Packet {
 }
 
 impl Packet {
-    fn body(&self) -> Arc<RawValue> {
+    pub(crate) fn body(&self) -> Arc<RawValue> {
         match self {
             Self::Event(event, place) => event.encoded(&event.streams[*place]),
             Self::Named(_, body) | Self::Answer(_, body) => Arc::clone(body),

@@ -9,7 +9,9 @@ use sayso_events::{Attachment, Event, FollowedStream, Resume};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::limits::{REPLAY_PACKET_BYTES, REPLAY_STALL_MAX, RETRY_MAX, RETRY_MIN, SEAM_ROUNDS_MAX};
+use crate::limits::{
+    REPLAY_PACKET_BYTES, REPLAY_POLLED_MAX, REPLAY_STALL_MAX, RETRY_MAX, RETRY_MIN, SEAM_ROUNDS_MAX,
+};
 use crate::outbox::Packet;
 use crate::protocol::{
     Closing, Greeted, JOINED, Joined, LEFT, Left, READY, REPLAY, Ready, Replay, Wish, encode,
@@ -151,31 +153,58 @@ async fn send_past(
 ) -> Result<Vec<Arc<RawValue>>, Stopped> {
     let mut past = Past::new(attachment);
     let mut packet = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut underway) = (0, Underway::default());
     while let Some(page) = past.next(session).await? {
         for event in page {
             let len = event.get().len();
             let is_full = packet.len() >= session.node.limits.replay_batch
                 || bytes + len > REPLAY_PACKET_BYTES;
             if is_full && !packet.is_empty() {
-                wait_for_room(session).await?;
-                session.send(replay(&std::mem::take(&mut packet), true));
+                wait_for_room(session, &underway).await?;
+                underway = Underway::send(session, &std::mem::take(&mut packet));
                 bytes = 0;
             }
             bytes += len;
             packet.push(event);
         }
     }
-    wait_for_room(session).await?;
+    wait_for_room(session, &underway).await?;
     Ok(packet)
 }
 
+/// A packet of the past on its way. The Socket.IO server would take dozens of
+/// them at once, of every socket that comes back after a restart; so the next is
+/// not made before this one has left.
+#[derive(Default)]
+struct Underway {
+    /// What its WebSocket has written by then.
+    until: Option<u64>,
+}
+
+impl Underway {
+    fn send(session: &Arc<Session>, events: &[Arc<RawValue>]) -> Self {
+        let before = session.transport.written().filter(|_| !session.wire.is_polling());
+        let packet = replay(events, true);
+        let bytes = packet.body().get().len() as u64;
+        session.send(packet);
+        Self { until: before.map(|written| written + bytes) }
+    }
+
+    fn has_left(&self, session: &Session) -> bool {
+        let transport = &session.transport;
+        match self.until {
+            Some(until) => transport.written().is_none_or(|written| written >= until),
+            None => !session.wire.is_polling() || transport.on_the_way() <= REPLAY_POLLED_MAX,
+        }
+    }
+}
+
 /// Waits until the socket has taken what was sent before.
-async fn wait_for_room(session: &Session) -> Result<(), Stopped> {
+async fn wait_for_room(session: &Session, underway: &Underway) -> Result<(), Stopped> {
     let deadline = Instant::now() + REPLAY_STALL_MAX;
     let mut pause = RETRY_MIN;
     while Instant::now() < deadline {
-        match session.has_room() {
+        match session.has_room().map(|has_room| has_room && underway.has_left(session)) {
             Some(true) => return Ok(()),
             Some(false) => tokio::time::sleep(pause).await,
             None => return Err(Stopped(UNAVAILABLE)),

@@ -34,7 +34,7 @@ pub(crate) struct Session {
     pub(crate) since: Since,
     pub(crate) transport: Arc<Transport>,
     pub(crate) node: Arc<Node>,
-    wire: Box<dyn Wire>,
+    pub(crate) wire: Box<dyn Wire>,
     state: Mutex<State>,
 }
 

@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
+use sayso_web::Connection;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::limits::UPGRADES_MAX;
 
@@ -36,7 +36,7 @@ pub(crate) struct Transports {
 pub(crate) struct Transport {
     all: Arc<Transports>,
     sid: OnceLock<String>,
-    websockets: Mutex<Vec<CancellationToken>>,
+    websockets: Mutex<Vec<Connection>>,
     sent: AtomicU64,
     taken: AtomicU64,
     room: Notify,
@@ -78,14 +78,14 @@ impl Transport {
         }
     }
 
-    /// A WebSocket of this session comes on a connection that `cut` ends.
-    /// Answers whether it may.
-    pub(crate) fn carried_by(&self, cut: CancellationToken) -> bool {
+    /// A WebSocket of this session comes on this connection. Answers whether it
+    /// may.
+    pub(crate) fn carried_by(&self, connection: &Connection) -> bool {
         let mut websockets = self.websockets.lock();
         if websockets.len() >= UPGRADES_MAX {
             return false;
         }
-        websockets.push(cut);
+        websockets.push(connection.clone());
         true
     }
 
@@ -111,6 +111,12 @@ impl Transport {
         self.sent.load(Ordering::SeqCst).saturating_sub(taken)
     }
 
+    /// Bytes that have left on its WebSocket so far, if it has one.
+    pub(crate) fn written(&self) -> Option<u64> {
+        let websockets = self.websockets.lock();
+        websockets.last().map(|connection| connection.written.load(Ordering::Relaxed))
+    }
+
     /// Waits until a polling client takes something.
     pub(crate) async fn has_room(&self) {
         self.room.notified().await;
@@ -119,7 +125,7 @@ impl Transport {
     /// Ends it: connections fail at once, the next poll finds no session. A
     /// stock client comes back by itself after either.
     pub(crate) async fn cut(&self) {
-        for cut in self.websockets.lock().iter() {
+        for Connection { cut, .. } in self.websockets.lock().iter() {
             cut.cancel();
         }
         if let (Some(sid), Some(end)) = (self.sid.get(), self.all.end_polling.get()) {

@@ -13,8 +13,7 @@ use crate::demo::{Answer, get_with, send};
 /// Off the wire, from this peer.
 async fn from(peer: &str, uri: &str, headers: &[(&str, &str)]) -> Answer {
     let peer = SocketAddr::new(peer.parse().expect("an address"), 4711);
-    let mut request =
-        Request::get(uri).extension(Connection { peer, cut: CancellationToken::new() });
+    let mut request = Request::get(uri).extension(Connection::new(peer, CancellationToken::new()));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

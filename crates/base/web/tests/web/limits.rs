@@ -86,7 +86,7 @@ async fn known(app: &Router, method: Method, path: &str) -> Answer {
 fn at(address: &str, request: Request<AxumBody>) -> Request<AxumBody> {
     let peer = SocketAddr::new(address.parse().expect("an address"), 4711);
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(Connection { peer, cut: CancellationToken::new() });
+    parts.extensions.insert(Connection::new(peer, CancellationToken::new()));
     parts.headers.insert("host", "sayso.example".parse().expect("a header"));
     Request::from_parts(parts, body)
 }

@@ -108,7 +108,7 @@ async fn the_context_knows_the_address_and_a_tame_user_agent() {
         .uri("/who")
         .header("host", "sayso.example")
         .header("user-agent", agent)
-        .extension(Connection { peer, cut: CancellationToken::new() })
+        .extension(Connection::new(peer, CancellationToken::new()))
         .body(Body::empty())
         .expect("the request is well-formed");
 
