@@ -278,8 +278,8 @@ pub(crate) use dependency::{
     hidden_dependencies, hide_dependencies, is_waiting, lock_all, lock_dependents, lock_graph,
     relations, remove_dependencies, seen, show_dependencies, standing,
 };
-pub(crate) use list::{Search, list};
-pub(crate) use search::fold;
+pub(crate) use list::list;
+pub(crate) use search::{Search, fold};
 pub(crate) use talk::{
     delete_comment, edit_comment, find_comment, find_deleted_comment, insert_comment,
     list_comments, list_history, restore_comment,

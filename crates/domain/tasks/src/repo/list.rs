@@ -9,7 +9,6 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Sql};
-use sayso_kernel::matcher::{Matcher, Way};
 use sayso_kernel::page;
 use uuid::Uuid;
 
@@ -79,7 +78,7 @@ macro_rules! from_place {
     };
 }
 
-/// The tasks that one filter leaves, sorted. The order's key is also answered
+/// The tasks `t` of `$from`, which are few, sorted. The order's key is also answered
 /// as text, for the cursor, which is always there: the first page begins before
 /// everything.
 ///
@@ -88,7 +87,7 @@ macro_rules! from_place {
 /// is for it as well: of a dozen filters that are mostly absent it would expect
 /// a single task, and collect the whole table to sort it.
 macro_rules! sorted {
-    ($name:expr, $filter:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
+    ($name:expr, $from:expr, $key:literal, $type:literal, $order:literal, $compare:literal) => {
         Sql::new(
             $name,
             concat!(
@@ -98,8 +97,8 @@ macro_rules! sorted {
                 columns!(),
                 ", (",
                 $key,
-                ")::text FROM (SELECT * FROM tasks t WHERE t.deleted_at IS NULL AND ",
-                $filter,
+                ")::text FROM (SELECT t.* FROM ",
+                $from,
                 // Keeps the order of the list from choosing another index.
                 " OFFSET 0) t WHERE CASE WHEN ",
                 fits!(),
@@ -111,9 +110,16 @@ macro_rules! sorted {
     };
 }
 
-/// The lists in all orders, ascending and descending, of one form and filter.
+/// The tasks that a filter leaves.
+macro_rules! of_filter {
+    ($filter:expr) => {
+        concat!("tasks t WHERE t.deleted_at IS NULL AND ", $filter)
+    };
+}
+
+/// The lists in all orders, ascending and descending, of one form and source.
 macro_rules! orders {
-    ($form:ident, $way:literal, $filter:expr) => {
+    ($form:ident, $way:expr, $filter:expr) => {
         [
             $crate::repo::list::both!(
                 $form,
@@ -166,7 +172,7 @@ macro_rules! orders {
 
 /// One order, up and down; what has no value comes last both ways.
 macro_rules! both {
-    ($form:ident, $way:literal, $by:literal, $filter:expr, $up:literal, $down:literal,
+    ($form:ident, $way:expr, $by:literal, $filter:expr, $up:literal, $down:literal,
      $type:literal) => {
         [
             &$form!(concat!($way, $by), $filter, $up, $type, "ASC", ">"),
@@ -175,23 +181,38 @@ macro_rules! both {
     };
 }
 
-pub(super) use {both, fits, from_place, orders};
+pub(super) use {both, fits, from_place, orders, sorted};
 
 /// In the order of [`SortKey`], ascending and descending.
 pub(super) type Orders = [[&'static Sql; 2]; 5];
 
-const OF_CHANNEL: Orders = orders!(sorted, "tasks.list_of_channel", "t.channel_id = ANY($7)");
-const OF_CATEGORY: Orders = orders!(sorted, "tasks.list_of_category", "t.category_id = ANY($17)");
-const OF_ASSIGNEE: Orders = orders!(sorted, "tasks.list_of_assignee", "t.assigned_to && $2");
-const OF_CREATOR: Orders = orders!(sorted, "tasks.list_of_creator", "t.created_by = ANY($9)");
-const OF_TAGS: Orders = orders!(sorted, "tasks.list_of_tags", "t.tags @> $8");
-const OF_BLOCKED: Orders = orders!(sorted, "tasks.list_of_blocked", "t.blocked");
+/// A filter by which a list may go: the lists of what it leaves, and what looks
+/// for a search among that.
+pub(super) struct Filtered {
+    lists: Orders,
+    pub(super) searched: &'static Sql,
+}
+
+macro_rules! filtered {
+    ($of:literal, $filter:literal) => {
+        Filtered {
+            lists: orders!(sorted, concat!("tasks.list_of_", $of), of_filter!($filter)),
+            searched: &search::looking_through!(concat!("tasks.search_of_", $of), $filter),
+        }
+    };
+}
+
+const OF_CHANNEL: Filtered = filtered!("channel", "t.channel_id = ANY($7)");
+const OF_CATEGORY: Filtered = filtered!("category", "t.category_id = ANY($17)");
+const OF_ASSIGNEE: Filtered = filtered!("assignee", "t.assigned_to && $2");
+const OF_CREATOR: Filtered = filtered!("creator", "t.created_by = ANY($9)");
+const OF_TAGS: Filtered = filtered!("tags", "t.tags @> $8");
+const OF_BLOCKED: Filtered = filtered!("blocked", "t.blocked");
 // A range has both ends, for one that is open is taken for a third of the table.
-const OF_CHANGED: Orders =
-    orders!(sorted, "tasks.list_of_changed", "t.updated_at >= $13 AND t.updated_at < 'infinity'");
-const OF_DUE: Orders = orders!(
-    sorted,
-    "tasks.list_of_due",
+const OF_CHANGED: Filtered =
+    filtered!("changed", "t.updated_at >= $13 AND t.updated_at < 'infinity'");
+const OF_DUE: Filtered = filtered!(
+    "due",
     "coalesce(t.due_date, 'infinity') >= $5 AND coalesce(t.due_date, 'infinity') < $6"
 );
 
@@ -199,15 +220,15 @@ const OF_DUE: Orders = orders!(
 pub(super) fn all() -> Vec<&'static Sql> {
     let ways =
         [OF_CHANNEL, OF_CATEGORY, OF_ASSIGNEE, OF_CREATOR, OF_TAGS, OF_BLOCKED, OF_CHANGED, OF_DUE];
-    ways.into_iter().flatten().flatten().collect()
+    ways.into_iter().flat_map(|way| way.lists.into_iter().flatten().chain([way.searched])).collect()
 }
 
 /// A span of time in which few enough tasks are changed or due to be sorted.
 const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 7);
 
-/// The filter that leaves the fewest tasks, unless none leaves few: the lists
-/// that go by it, and its column and values where they may be common.
-type Narrow = (Orders, Option<(&'static str, Wanted, Vec<String>)>);
+/// The filter that leaves the fewest tasks, unless none leaves few, and its
+/// column and values where they may be common.
+type Narrow = (Filtered, Option<(&'static str, Wanted, Vec<String>)>);
 
 fn texts(ids: &[impl ToString]) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
@@ -241,20 +262,20 @@ fn narrowest(filter: &TaskFilter, sort: Sort, now: Timestamp) -> Option<Narrow> 
     }
 }
 
-/// The statement that sorts what a filter leaves, unless there is none or it
-/// leaves so many that walking along the order finds a page sooner.
-async fn sorting(
+/// The filter that leaves few tasks, unless there is none or it leaves so many
+/// that walking along the order finds a page sooner.
+pub(super) async fn narrow(
     db: &mut impl Queries,
     filter: &TaskFilter,
     (sort, now): (Sort, Timestamp),
-) -> Result<Option<&'static Sql>, DbError> {
+) -> Result<Option<Filtered>, DbError> {
     let Some((way, rests_on)) = narrowest(filter, sort, now) else { return Ok(None) };
     if let Some((column, wanted, values)) = rests_on
         && walk::is_shorter(db, column, wanted, &values).await?
     {
         return Ok(None);
     }
-    Ok(Some(way[place_of(sort.key)][usize::from(sort.descending)]))
+    Ok(Some(way))
 }
 
 /// Where the orders of a key stand in [`Orders`].
@@ -269,7 +290,7 @@ pub(super) fn place_of(key: SortKey) -> usize {
 }
 
 /// Where the first page of a list begins.
-fn beginning(sort: Sort) -> (String, Uuid) {
+pub(super) fn beginning(sort: Sort) -> Place {
     let key = match (sort.key, sort.descending) {
         (SortKey::Priority, false) => "-1",
         (SortKey::Priority, true) => "32767",
@@ -282,25 +303,13 @@ fn beginning(sort: Sort) -> (String, Uuid) {
     (key.to_owned(), if sort.descending { Uuid::max() } else { Uuid::nil() })
 }
 
-/// What is looked for, as an index is asked for it and as the newest tasks are
-/// looked through.
-#[derive(Debug)]
-pub(crate) struct Search {
-    pub(crate) through_index: Matcher,
-    pub(crate) among_newest: Matcher,
-}
-
-fn of_matcher(m: &Matcher) -> [&(dyn postgres_types::ToSql + Sync); 5] {
-    [&m.key, &m.second, &m.must, &m.parts, &m.words]
-}
-
 /// The tasks that `reader` sees, each with the text of its sort key; one more
 /// than `limit`.
 pub(crate) async fn list(
     db: &mut impl Queries,
     reader: UserId,
     filter: &TaskFilter,
-    search: Option<&Search>,
+    search: Option<&search::Search>,
     (sort, now): (Sort, Timestamp),
     after: Option<Place>,
     limit: u32,
@@ -331,20 +340,21 @@ pub(crate) async fn list(
         &limit,
         &filter.category_id,
     ];
+    let ids: Vec<Uuid>;
     let sql = match search {
         Some(search) => {
-            let of = params.len();
-            params.extend_from_slice(&of_matcher(&search.among_newest));
-            let mut way = Way::Newest;
-            if search.through_index.way != way && !search::is_common(db, &params).await? {
-                way = search.through_index.way;
-                params.truncate(of);
-                params.extend_from_slice(&of_matcher(&search.through_index));
+            ids = search::found(db, search, &params, (filter, now)).await?;
+            if ids.is_empty() {
+                return Ok(Listed::default());
             }
-            search::statement(way, sort)
+            params.push(&ids);
+            if sort.key == SortKey::Relevance {
+                params.extend_from_slice(&search.ranking());
+            }
+            search::statement(sort)
         }
-        None => match sorting(db, filter, (sort, now)).await? {
-            Some(sql) => sql,
+        None => match narrow(db, filter, (sort, now)).await? {
+            Some(way) => way.lists[place_of(sort.key)][usize::from(sort.descending)],
             None => return walk::along(db, walk::walk(filter, sort), &params, limit).await,
         },
     };

@@ -174,6 +174,17 @@ pub(super) fn walk(filter: &TaskFilter, sort: Sort) -> Walk {
     Walk { stride, end, is_of_channel: false }
 }
 
+/// Where the stride of the newest tasks from a place on ends, unless they do
+/// before.
+pub(super) async fn end_of_newest(
+    db: &mut impl Queries,
+    from: &[&(dyn ToSql + Sync)],
+) -> Result<Option<Place>, DbError> {
+    let sort = Sort::default();
+    let end = ENDS[place_of(sort.key)][usize::from(sort.descending)];
+    Ok(db.row(end, from).await?.map(|row| (row.get(0), row.get(1))))
+}
+
 /// Strides until there are `limit` tasks, from the place that the parameters
 /// of a list name.
 pub(super) async fn along(

@@ -9,6 +9,7 @@ mod moving;
 mod property;
 mod racing;
 mod relations;
+mod searches;
 mod state;
 mod together;
 mod trash;
