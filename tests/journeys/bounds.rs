@@ -132,7 +132,7 @@ async fn who_all_missed_five_hundred_messages_come_back_at_once_and_the_server_s
     for (sockets, count, transports) in &crowds {
         for id in (0..*count).map(|n| n.to_string()) {
             let resume = Some(cursor.clone());
-            sockets.connect(&Connect { id: &id, person: ann, transports: *transports, resume });
+            sockets.connect(&Connect { id: &id, person: ann, transports, resume });
         }
     }
     for (sockets, count, transports) in &crowds {

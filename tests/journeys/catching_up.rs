@@ -51,9 +51,9 @@ async fn a_node_and_a_client_that_were_away_for_long_read_two_hundred_events_at_
     for round in 1..=ROUNDS {
         change_all(ceo, &tasks, round).await;
     }
-    settle(&database.app_config(), &[ceo.clone()]).await;
+    settle(&database.app_config(), std::slice::from_ref(ceo)).await;
     second.go_on();
-    settle(&database.app_config(), &[there.clone()]).await;
+    settle(&database.app_config(), std::slice::from_ref(&there)).await;
     let of_node = sent(&there, "log.after").await - before;
     let before = sent(ceo, "log.replay").await;
     sockets.come_back("client");

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::crash::is_full;
 use super::judge::{Subscriber, Verdict, judge};
-use super::mutants::mutant_bin;
+use super::mutants::without_replay;
 use super::storm::{Channels, collect, connect};
 use super::writer::{Memory, Writer};
 use crate::cluster::Cluster;
@@ -147,8 +147,7 @@ async fn lines_to_two_nodes_are_cut_in_the_middle_and_no_client_of_either_librar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_do_not_replay_are_convicted_when_their_lines_are_cut() {
-    let broken = |setup: ProcessSetup| setup.bin(mutant_bin()).env("SAYSO_MUTANT", "no-replay");
-    let scene = Scene::set(broken).await;
+    let scene = Scene::set(without_replay).await;
 
     let (verdict, _) = scene.judged(16).await;
 

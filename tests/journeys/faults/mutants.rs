@@ -24,6 +24,11 @@ pub fn mutant_bin() -> PathBuf {
     bin
 }
 
+/// The build that is broken on purpose, as one that sends nobody what they missed.
+pub fn without_replay(setup: ProcessSetup) -> ProcessSetup {
+    setup.bin(mutant_bin()).env("SAYSO_MUTANT", "no-replay")
+}
+
 /// The crash journey on a build that is broken in the way `mutant`.
 async fn verdict_on(mutant: &'static str) -> Verdict {
     let database = TestDatabase::new().await;

@@ -14,6 +14,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::crash::is_full;
 use super::judge::{Verdict, judge};
+use super::mutants::without_replay;
 use super::storm::{Channels, KINDS, collect, connect, leave_in_turn};
 use super::way::Way;
 use super::writer::{Memory, Writer};
@@ -61,6 +62,7 @@ fn plan(blows: &[(u64, Blow)]) -> (Vec<(Duration, Blow)>, Duration) {
 /// What was seen besides what the judge counts.
 struct Seen {
     verdict: Verdict,
+    length: Duration,
     patience: usize,
     slowest_write: Duration,
     /// The latest event while nothing was broken yet, and the latest of all.
@@ -68,10 +70,10 @@ struct Seen {
     latest: Duration,
 }
 
-async fn storm(name: &str, blows: &[(u64, Blow)]) -> Seen {
+async fn storm(blows: &[(u64, Blow)], build: impl Fn(ProcessSetup) -> ProcessSetup) -> Seen {
     let (plan, length) = plan(blows);
     let limits = |setup: ProcessSetup| {
-        setup
+        build(setup)
             .env("SAYSO_LIMITS__ENABLED", "true")
             .env("SAYSO_LIMITS__WRITE_PER_MINUTE", "1000000")
             .env("SAYSO_LIMITS__READ_PER_MINUTE", "1000000")
@@ -117,9 +119,7 @@ async fn storm(name: &str, blows: &[(u64, Blow)]) -> Seen {
     let lookers = [ceo.clone(), cluster.there(ceo)];
     assert_presence(&cluster.company, &lookers, &sockets, &names).await;
     let verdict = judge(&evidence);
-    let seen = Seen { verdict, patience, slowest_write, usual, latest };
-    report(name, length, &seen);
-    seen
+    Seen { verdict, length, patience, slowest_write, usual, latest }
 }
 
 /// Four writers, two at each node.
@@ -184,8 +184,8 @@ fn lateness(sockets: &Sockets, name: &str) -> Vec<(i64, Duration)> {
 }
 
 /// `make faults` collects the lines of the full forms in `docs/testing.md`.
-fn report(name: &str, length: Duration, seen: &Seen) {
-    let Seen { verdict, patience, slowest_write, usual, latest } = seen;
+fn report(name: &str, seen: &Seen) {
+    let Seen { verdict, length, patience, slowest_write, usual, latest } = seen;
     eprintln!("{name}: the latest event came after {latest:?}, before anything broke {usual:?}");
     let line = format!(
         "| {name} | {} s | {} | {} | {patience} | {} | {} | {} | {} | {} | {:.2} s | {:.2} s |",
@@ -208,8 +208,9 @@ fn report(name: &str, length: Duration, seen: &Seen) {
     }
 }
 
-#[track_caller]
-fn assert_unharmed(seen: &Seen) {
+async fn assert_unharmed(name: &str, blows: &[(u64, Blow)]) {
+    let seen = storm(blows, |setup| setup).await;
+    report(name, &seen);
     assert!(seen.verdict.is_clean(), "{:#?}", seen.verdict);
     assert_eq!(seen.patience, 0, "somebody was asked for patience");
     let allowed = LATE_MAX + seen.usual * BUSY;
@@ -222,14 +223,22 @@ async fn redis_is_killed_and_started_again() {
     use Blow::{Kill, StartAgain};
     let blows = [(800, Kill), (2_200, StartAgain), (3_500, Kill), (4_000, StartAgain)];
 
-    assert_unharmed(&storm("redis killed", &blows).await);
+    assert_unharmed("redis killed", &blows).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_do_not_replay_are_convicted_while_redis_is_killed() {
+    let seen = storm(&[(800, Blow::Kill), (2_200, Blow::StartAgain)], without_replay).await;
+
+    assert!(seen.verdict.lost_events > 0, "{:#?}", seen.verdict);
+    assert_eq!(seen.verdict.lost_writes, 0, "{:#?}", seen.verdict);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_emptied() {
     let blows = [800, 1_400, 2_000, 3_000].map(|at| (at, Blow::Empty));
 
-    assert_unharmed(&storm("redis emptied", &blows).await);
+    assert_unharmed("redis emptied", &blows).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +246,7 @@ async fn redis_hangs() {
     let hangs = if is_full() { 10_000 } else { 2_500 };
     let blows = [(800, Blow::Hang), (800 + hangs, Blow::GoOn)];
 
-    assert_unharmed(&storm("redis hangs", &blows).await);
+    assert_unharmed("redis hangs", &blows).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -245,14 +254,14 @@ async fn one_node_is_cut_off_from_redis() {
     let cut = if is_full() { 8_000 } else { 2_500 };
     let blows = [(800, Blow::Cut), (800 + cut, Blow::Mend)];
 
-    assert_unharmed(&storm("one node without redis", &blows).await);
+    assert_unharmed("one node without redis", &blows).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_is_full() {
     let blows = [(800, Blow::FillUp), (3_000, Blow::MakeRoom)];
 
-    assert_unharmed(&storm("redis full", &blows).await);
+    assert_unharmed("redis full", &blows).await;
 }
 
 /// The line between nodes is mended, and everybody knows again who is there.

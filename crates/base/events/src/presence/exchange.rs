@@ -5,7 +5,7 @@
 //! line was cut, a message was lost) asks for everything, once. A node that is
 //! not heard for a while is gone, and everybody with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sayso_access::UserId;
@@ -146,7 +146,16 @@ impl Presence {
             }
             Some(Reported { user, shown: person.report(), circle })
         };
+        let told: HashSet<UserId> = all.iter().map(|(user, _)| *user).collect();
         let reports: Vec<Reported> = all.into_iter().filter_map(report).collect();
+        // Whoever is left out counts as gone elsewhere: who is back by now, as they
+        // were before, is told of again.
+        for (user, person) in by_id.iter_mut().filter(|(user, _)| !told.contains(user)) {
+            person.left_out();
+            if person.is_unreported() {
+                unreported.insert(*user);
+            }
+        }
         drop(people);
         let mut exchange = self.0.exchange.lock();
         exchange.is_whole_due = false;
@@ -217,7 +226,7 @@ impl Presence {
     }
 
     fn replace(&self, node: NodeId, reports: Vec<Reported>, now: Timestamp) {
-        let kept: std::collections::HashSet<UserId> = reports.iter().map(|it| it.user).collect();
+        let kept: HashSet<UserId> = reports.iter().map(|it| it.user).collect();
         self.take(node, reports, now);
         self.forget_where(node, now, |user| !kept.contains(user));
     }

@@ -151,6 +151,24 @@ async fn whoever_is_just_coming_back_while_everything_is_told_anew_is_not_left_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_away_for_the_moment_in_which_everything_is_told_is_told_of_when_they_are_back()
+{
+    let mut two = Two::new();
+    two.there.connected(ANN, 1, at(1));
+    two.talk(1);
+    two.there.disconnected(ANN, 1, at(2));
+    tokio::time::advance(ASK_EVERY).await;
+    two.there.hear(THERE, HERE, Word::Ask { of: THERE }, at(2));
+    two.there.exchange(at(2), |_| None);
+    // As she was before: of that alone nobody would have to be told.
+    two.there.connected(ANN, 2, at(3));
+
+    two.talk(3);
+
+    assert!(two.here.is_online(ANN));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_not_heard_any_more_takes_its_people_with_it() {
     let mut two = Two::new();
     two.there.connected(ANN, 1, at(1));

@@ -129,6 +129,11 @@ impl Person {
         self.here
     }
 
+    /// Other nodes were told everything, and of this person nothing.
+    pub(super) fn left_out(&mut self) {
+        self.reported = Shown::default();
+    }
+
     /// Whether there is anything that a node which knows nothing must be told.
     pub(super) fn is_shown_here(&self) -> bool {
         self.here.there.is_some() || self.here.said.is_some()
