@@ -168,6 +168,13 @@ fn the_image_is_built_from_every_folder_that_cargo_reads() {
     assert!(folders.is_subset(&given), "{folders:?} are not all in {given:?}");
 }
 
+/// Each of these kept the containers from starting, or failed in them later.
+#[test]
+fn compose_gives_what_the_configurations_ask_for() {
+    // One that names its syntax is built only where Docker's registry is reached.
+    assert!(!text("Dockerfile").starts_with("# syntax"));
+}
+
 #[test]
 fn a_name_of_a_histogram_is_found_without_its_ending() {
     let found = names("rate(sayso_x_seconds_bucket[5m]) / sayso_y_total{a=\"b\"}");
