@@ -116,8 +116,8 @@ fn code(folder: &Path) -> String {
 #[test]
 fn the_balancer_reads_its_configuration() {
     let file = root().join("deploy/haproxy.cfg");
-    // The names of the nodes are known only inside their network.
-    if let Some(output) = verdict("haproxy", &["-c", "-dr", "-f", file.to_str().unwrap()]) {
+    // The names of the nodes are not known here: it starts without them, too.
+    if let Some(output) = verdict("haproxy", &["-c", "-f", file.to_str().unwrap()]) {
         assert_well(&output);
     }
 }
