@@ -168,9 +168,21 @@ fn the_image_is_built_from_every_folder_that_cargo_reads() {
     assert!(folders.is_subset(&given), "{folders:?} are not all in {given:?}");
 }
 
+/// The number that stands behind a key.
+fn number(text: &str, key: &str) -> u64 {
+    let rest = text.split_once(key).unwrap_or_else(|| panic!("{key} is not there")).1;
+    let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap();
+    digits.parse().unwrap_or_else(|error| panic!("{key} {digits:?}: {error}"))
+}
+
 /// Each of these kept the containers from starting, or failed in them later.
 #[test]
 fn compose_gives_what_the_configurations_ask_for() {
+    let (compose, haproxy) = (text("compose.yaml"), text("deploy/haproxy.cfg"));
+    let (_, balancer) = compose.split_once("\n  balancer:").unwrap();
+    let descriptors = number(balancer, "hard:");
+    assert!(descriptors > 2 * number(&haproxy, "\n    maxconn"), "{descriptors}");
+
     // One that names its syntax is built only where Docker's registry is reached.
     assert!(!text("Dockerfile").starts_with("# syntax"));
 }
