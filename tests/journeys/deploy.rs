@@ -183,6 +183,9 @@ fn compose_gives_what_the_configurations_ask_for() {
     let descriptors = number(balancer, "hard:");
     assert!(descriptors > 2 * number(&haproxy, "\n    maxconn"), "{descriptors}");
 
+    let maintenance = number(&text("deploy/postgresql.conf"), "maintenance_work_mem = '");
+    assert!(number(&compose, "shm_size:") > maintenance);
+
     // One that names its syntax is built only where Docker's registry is reached.
     assert!(!text("Dockerfile").starts_with("# syntax"));
 }
