@@ -186,6 +186,12 @@ fn compose_gives_what_the_configurations_ask_for() {
     let maintenance = number(&text("deploy/postgresql.conf"), "maintenance_work_mem = '");
     assert!(number(&compose, "shm_size:") > maintenance);
 
+    let trusted = compose.split_once("TRUSTED_PROXIES: ").unwrap().1.lines().next().unwrap();
+    let (_, networks) = compose.split_once("\nnetworks:").unwrap();
+    let inside = networks.split_once("subnet: ").unwrap().1.split(' ').next().unwrap();
+    let gateway = networks.split_once("gateway: ").unwrap().1.split(' ').next().unwrap();
+    assert_eq!(trusted, format!("{inside},{gateway}"));
+
     // One that names its syntax is built only where Docker's registry is reached.
     assert!(!text("Dockerfile").starts_with("# syntax"));
 }
