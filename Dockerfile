@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One binary on a small system. It runs as a user without rights and needs a
 # PostgreSQL of its own to talk to (DATABASE_URL).
 
