@@ -82,7 +82,8 @@ const REHASH: Sql = Sql::new(
     "users.rehash",
     "UPDATE users SET password_hash = $2 WHERE id = $1 AND password_hash = $3 RETURNING id",
 );
-const EXISTS: Sql = Sql::new("users.exists", "SELECT EXISTS (SELECT 1 FROM users)");
+const EXISTS: Sql =
+    Sql::new("users.exists", "SELECT (SELECT id FROM users ORDER BY id LIMIT 1) IS NOT NULL");
 const LOCK_FOUNDING: Sql =
     Sql::new("users.lock_founding", "SELECT pg_advisory_xact_lock(hashtextextended($1, 2))");
 const INSERT_INVITATION: Sql = Sql::new(

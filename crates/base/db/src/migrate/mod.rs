@@ -92,6 +92,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (33, "0033_audit_found_by_text"),
     (34, "0034_search_weeks"),
     (35, "0035_outbox_trace"),
+    (36, "0036_people_indexes"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -70,8 +70,9 @@ const ACCOUNTS: Sql = Sql::new(
     "SELECT s.user_id, u.name, u.role, u.active, s.created_at,
             (SELECT count(*) FROM api_tokens t
              WHERE t.user_id = s.user_id AND t.revoked_at IS NULL AND t.expires_at > $1)
-     FROM service_accounts s JOIN users u ON u.id = s.user_id
-     WHERE u.deleted_at IS NULL
+     FROM service_accounts s CROSS JOIN LATERAL (
+         SELECT name, role, active FROM users
+         WHERE id = s.user_id AND deleted_at IS NULL OFFSET 0) u
      ORDER BY s.created_at DESC, s.user_id DESC
      LIMIT $2",
 );

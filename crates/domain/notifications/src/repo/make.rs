@@ -76,7 +76,9 @@ const DUE: Sql = Sql::new(
          FROM due d
      )
      SELECT u.id, u.time_zone, p.quiet_from, p.quiet_to, d.type, d.id, d.title, d.fact_id
-     FROM told d JOIN users u ON u.id = d.user_id AND u.active AND u.deleted_at IS NULL
+     FROM told d CROSS JOIN LATERAL (
+         SELECT id, time_zone FROM users
+         WHERE id = d.user_id AND active AND deleted_at IS NULL OFFSET 0) u
      LEFT JOIN notification_preferences p ON p.user_id = u.id
      WHERE NOT coalesce(d.type = ANY(p.muted), false)
        AND NOT EXISTS (SELECT 1 FROM notifications n

@@ -128,11 +128,13 @@ const PURGE_MESSAGES: Sql = Sql::new(
 const PURGE_MESSAGES_OF_CHANNELS: Sql = Sql::new(
     "trash.purge_messages_of_channels",
     "DELETE FROM messages WHERE id IN (
-         SELECT m.id FROM channels c
-         JOIN messages m ON m.channel_id = c.id AND m.deleted_at IS NULL
+         SELECT m.id FROM channels c CROSS JOIN LATERAL (
+             SELECT id FROM messages m
+             WHERE m.channel_id = c.id AND m.deleted_at IS NULL
+               AND (SELECT r.id FROM messages r WHERE r.thread_id = m.id LIMIT 1) IS NULL
+             LIMIT $2 FOR UPDATE SKIP LOCKED) m
          WHERE c.deleted_at < $1
-           AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id)
-         LIMIT $2 FOR UPDATE OF m SKIP LOCKED)
+         LIMIT $2)
      RETURNING id",
 );
 

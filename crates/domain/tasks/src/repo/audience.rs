@@ -51,8 +51,9 @@ const WITHOUT_SIGHT: Sql = Sql::new(
        AND NOT (t.channel_id IS NULL AND EXISTS (
            WITH RECURSIVE up AS (
                SELECT u.manager_id FROM users u
-               WHERE u.id = t.created_by OR t.assigned_to @> ARRAY[u.id]
-               UNION SELECT u.manager_id FROM users u JOIN up ON u.id = up.manager_id
+               WHERE u.id = ANY (array_append(t.assigned_to, t.created_by))
+               UNION SELECT u.manager_id FROM up CROSS JOIN LATERAL (
+                   SELECT manager_id FROM users WHERE id = up.manager_id OFFSET 0) u
            ) SELECT 1 FROM up WHERE up.manager_id = lost.id))",
 );
 
