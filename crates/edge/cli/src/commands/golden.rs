@@ -164,8 +164,8 @@ mod tests {
             .into_iter()
             .flat_map(|setting| setting.aliases.into_iter().chain([setting.env]))
             .collect();
-        let given = compose.lines().filter_map(|line| line.strip_prefix("      "));
-        let given = given.filter_map(|line| line.split_once(": ").map(|(name, _)| name));
+        let given = compose.lines().filter_map(|line| line.trim_start().split_once(": "));
+        let given = given.map(|(name, _)| name);
         let given: Vec<&str> = given
             .filter(|name| name.ends_with("_URL") || name.starts_with("SAYSO_"))
             .filter(|name| !name.ends_with("_PASSWORD"))
