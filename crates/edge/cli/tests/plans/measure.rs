@@ -156,12 +156,14 @@ impl Report {
         let mut text = format!(
             "# How long statements take\n\nMade by `make plans`. The company: {size}. Each named \
              statement was prepared, planned\nwithout its parameters (`force_generic_plan`), and \
-             asked {TIMES} times with random ones, warm, after\n{WARM} that were not counted. \
+             asked {TIMES} times with random ones (those that are slow for {} s), warm, after\n{WARM} \
+             that were not counted; of what took too long the best of {TRIES} such rounds stands here. \
              Times are the server's own (`pg_stat_statements`). No plan reads a\ntable of 10,000 \
              rows or more from end to end; the slowest execution of all took {slowest:.1} ms.\n\
              With what each was asked stands in `crates/edge/cli/tests/plans/params.txt`.\n\n\
              | statement | executions | mean ms | max ms | rows | pages |\n\
-             |---|---:|---:|---:|---:|---:|\n"
+             |---|---:|---:|---:|---:|---:|\n",
+            PATIENCE.as_secs()
         );
         for (name, taken) in &self.taken {
             let Taken { calls, mean, max, rows, pages } = taken;
