@@ -29,9 +29,19 @@ const sockets = new Map();
 const say = (id, event, payload = null) =>
   process.stdout.write(JSON.stringify({ id, event, payload, at: Date.now() }) + "\n");
 
-// An event without what it says; a replay of such events.
-const shorn = ({ data, change, events, ...rest }) =>
-  events ? { ...rest, events: events.map(shorn) } : rest;
+// What was told of each event already. It says the same to everybody, so a brief
+// driver tells it whole to whoever hears it first, and shorn of that to others.
+const told = new Set();
+
+const shorn = (payload) => {
+  if (payload?.events) return { ...payload, events: payload.events.map(shorn) };
+  if (!payload?.position || !payload.id) return payload;
+  if (told.has(payload.id)) return cut(payload);
+  told.add(payload.id);
+  return payload;
+};
+
+const cut = ({ data, change, ...rest }) => ({ ...rest, shorn: true });
 
 function connect({ id, url, login, transports, resume, brief }) {
   const post = async (path, body) => {
@@ -57,7 +67,7 @@ function connect({ id, url, login, transports, resume, brief }) {
     });
   const socket = tenLines(configured, url, post, login);
 
-  socket.onAny((event, payload) => say(id, event, brief && payload ? shorn(payload) : payload));
+  socket.onAny((event, payload) => say(id, event, brief ? shorn(payload) : payload));
   socket.on("connect", () => {
     say(id, "connect", { transport: socket.io.engine.transport.name });
     socket.io.engine.once("upgrade", ({ name }) => say(id, "upgrade", { transport: name }));

@@ -23,6 +23,8 @@ LINES = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S
 TEN_LINES = compile(LINES, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 sockets = {}
+# What a brief driver told already.
+told = set()
 
 
 def say(name, event, payload=None):
@@ -31,13 +33,19 @@ def say(name, event, payload=None):
 
 
 def shorn(payload):
-    """An event without what it says; a replay of such events."""
+    """An event whole for whoever hears it first, and without what it says for
+    others, to whom it says the same; a replay of such events."""
     if not isinstance(payload, dict):
         return payload
+    if "events" in payload:
+        return {**payload, "events": [shorn(event) for event in payload["events"]]}
+    if "position" not in payload or "id" not in payload:
+        return payload
+    if payload["id"] not in told:
+        told.add(payload["id"])
+        return payload
     rest = {key: value for key, value in payload.items() if key not in ("data", "change")}
-    if "events" in rest:
-        rest["events"] = [shorn(event) for event in rest["events"]]
-    return rest
+    return {**rest, "shorn": True}
 
 
 def watched(order):

@@ -42,8 +42,8 @@ const ATTACH: Sql = Sql::new(
             coalesce((SELECT e.seq - 1 FROM event_streams e
                       WHERE e.stream = m.stream AND e.position > greatest($2, m.since)
                       ORDER BY e.position LIMIT 1),
-                     s.seq, 0) AS seq
-     FROM mine m CROSS JOIN log_head h LEFT JOIN stream_heads s ON s.stream = m.stream
+                     (SELECT s.seq FROM stream_heads s WHERE s.stream = m.stream), 0) AS seq
+     FROM mine m CROSS JOIN log_head h
      ORDER BY m.stream",
 );
 

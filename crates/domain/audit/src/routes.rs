@@ -27,6 +27,10 @@ pub fn router() -> OpenApiRouter<AppState> {
 
 /// What happened, the newest first.
 ///
+/// The audit grows for ever. Where what is asked for is rare, a page holds less
+/// than `limit`, or nothing, before all was looked at: as long as there is a
+/// `nextCursor`, there may be more.
+///
 /// With `Accept: application/x-ndjson` everything that fits comes as lines of
 /// JSON, 100,000 at the most; where there is more, the last line is
 /// `{"nextCursor": …}` for the next request.

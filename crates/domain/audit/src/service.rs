@@ -22,7 +22,8 @@ fn after(filter: &Filter, cursor: Option<&str>) -> Result<Option<i64>, Fault> {
     cursor.map(|cursor| page::decode(&question(filter), cursor)).transpose()
 }
 
-/// A page of the audit, the newest first.
+/// A page of the audit, the newest first. Where what is asked for is rare it
+/// holds less than asked for, or nothing, and goes on all the same.
 ///
 /// Audit: `audit.read`, before anything is shown: what cannot be noted is not
 /// answered.
@@ -37,10 +38,11 @@ pub async fn list(
 ) -> Result<Page<Entry>, Fault> {
     policy::read(ctx).require()?;
     let before = after(filter, cursor)?;
-    let limit = limit.min(page::LIMIT_MAX);
-    let entries = repo::list(&mut db.read(), filter, before, i64::from(limit) + 1).await?;
+    let limit = usize::try_from(limit.min(page::LIMIT_MAX)).unwrap_or(1);
+    let found = repo::list(&mut db.read(), filter, before, limit).await?;
     note(db, ctx, filter, false).await?;
-    Ok(Page::of(entries, limit, &question(filter), |entry| entry.seq))
+    let next_cursor = found.before.map(|before| page::encode(&question(filter), &before));
+    Ok(Page { items: found.entries, next_cursor })
 }
 
 /// Every reading is noted, page by page: whoever reads the audit answers for it.
@@ -89,14 +91,14 @@ impl Export {
         if self.is_done {
             return Ok(None);
         }
-        let size = self.left.min(EXPORT_PAGE);
-        let (filter, limit) = (&self.filter, i64::from(size) + 1);
-        let entries = repo::list(&mut self.db.read(), filter, self.before, limit).await?;
-        let page = Page::of(entries, size, &question(filter), |entry| entry.seq);
-        self.left -= size;
-        self.before = page.items.last().map(|entry| entry.seq);
-        self.is_done = self.left == 0 || page.next_cursor.is_none();
-        let next_cursor = page.next_cursor.filter(|_| self.is_done);
-        Ok(Some(Page { items: page.items, next_cursor }))
+        let size = usize::try_from(self.left.min(EXPORT_PAGE)).unwrap_or(1);
+        let found = repo::list(&mut self.db.read(), &self.filter, self.before, size).await?;
+        let came = u32::try_from(found.entries.len()).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_sub(came);
+        self.before = found.before;
+        self.is_done = self.left == 0 || found.before.is_none();
+        let rest = found.before.filter(|_| self.is_done);
+        let next_cursor = rest.map(|before| page::encode(&question(&self.filter), &before));
+        Ok(Some(Page { items: found.entries, next_cursor }))
     }
 }

@@ -14,6 +14,8 @@ use super::leader::Leader;
 
 /// Entries read in one statement while verifying.
 const PAGE: i64 = 1000;
+/// Events among which seals are looked for in one statement.
+const STRETCH: i64 = 5000;
 
 pub(super) const CHAIN: Sql = Sql::new(
     "audit.chain",
@@ -51,12 +53,20 @@ pub(super) const SEAL: Sql = Sql::new(
      SELECT audit_seq FROM head",
 );
 
-/// Seals that the audit does not bear out: the entry is gone, or is another.
+/// From where to where the log reaches, and with it the seals.
+pub(super) const SEALED: Sql = Sql::new(
+    "audit.sealed",
+    "SELECT (SELECT position FROM event_log ORDER BY position LIMIT 1),
+            (SELECT position FROM event_log ORDER BY position DESC LIMIT 1)",
+);
+
+/// Seals of a stretch of the log that the audit does not bear out: the entry is
+/// gone, or is another.
 pub(super) const BROKEN_SEALS: Sql = Sql::new(
     "audit.broken_seals",
     "SELECT min(s.seq) FROM (
          SELECT (data ->> 'seq')::bigint AS seq, data ->> 'hash' AS hash
-         FROM event_log WHERE type = 'audit.sealed'
+         FROM event_log WHERE position >= $1 AND position < $2 AND type = 'audit.sealed'
      ) s LEFT JOIN audit_log a ON a.seq = s.seq
      WHERE encode(a.hash, 'hex') IS DISTINCT FROM s.hash",
 );
@@ -161,9 +171,8 @@ pub async fn verify_chain_of(
             return Ok(Err(seq + 1));
         }
         if rows.is_empty() {
-            let row = db.read().row(&BROKEN_SEALS, &[]).await?;
             let holds = Ok(Chain { entries: seq, by_present_key });
-            return Ok(row.and_then(|row| row.get(0)).map_or(holds, Err));
+            return Ok(broken_seal(db).await?.map_or(holds, Err));
         }
         for row in &rows {
             let (found, entry, hash): (i64, &str, Vec<u8>) = (row.get(0), row.get(1), row.get(2));
@@ -178,6 +187,22 @@ pub async fn verify_chain_of(
             by_present_key += i64::from(turns.is_last());
         }
     }
+}
+
+/// The first entry that a seal of the log speaks against.
+async fn broken_seal(db: &Db) -> Result<Option<i64>, DbError> {
+    let ends = db.read().row(&SEALED, &[]).await?;
+    let (first, last): (Option<i64>, Option<i64>) =
+        ends.map_or_else(Default::default, |row| (row.get(0), row.get(1)));
+    let (Some(mut first), Some(last)) = (first, last) else { return Ok(None) };
+    let mut broken: Option<i64> = None;
+    while first <= last {
+        let row = db.read().row(&BROKEN_SEALS, &[&first, &(first + STRETCH)]).await?;
+        let found: Option<i64> = row.and_then(|row| row.get(0));
+        broken = broken.into_iter().chain(found).min();
+        first += STRETCH;
+    }
+    Ok(broken)
 }
 
 /// Whether `key` has signed the newest entry of the audit; `None` while there

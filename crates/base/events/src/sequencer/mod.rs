@@ -49,6 +49,7 @@ pub(crate) const ALL: &[&sayso_db::Sql] = &[
     &audit::CHAIN,
     &audit::END,
     &audit::SEAL,
+    &audit::SEALED,
     &audit::BROKEN_SEALS,
 ];
 

@@ -7,6 +7,8 @@ use sayso_config::process_environment;
 use sayso_testkit::{TestDatabase, TestFolder};
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::past;
+
 /// What a session is told before it asks: what stands in the settings of the
 /// managed server, and the generic plan, which is what a statement comes to
 /// that is run for the sixth time.
@@ -22,8 +24,9 @@ pub struct Company {
 }
 
 impl Company {
-    /// Made by the command that operators use.
-    pub async fn seeded(scale: &str) -> Self {
+    /// Made by the command that operators use, with what happened in it: so
+    /// many of a hundred of its messages are told in the log.
+    pub async fn seeded(scale: &str, told: f32) -> Self {
         let (database, folder) = (TestDatabase::new().await, TestFolder::new());
         let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
         for (name, _) in process_environment() {
@@ -41,7 +44,9 @@ impl Company {
         let seeding = tokio::task::spawn_blocking(move || command.output().unwrap());
         let output = seeding.await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { config: database.superuser_config(), _database: Some(database) }
+        let config = database.superuser_config();
+        past::happens(&connect(&config).await, database.db(), told).await;
+        Self { config, _database: Some(database) }
     }
 
     /// One that was made before.
@@ -51,8 +56,7 @@ impl Company {
 
     /// A session that is asked as Sayso asks.
     pub async fn client(&self) -> Client {
-        let (client, connection) = self.config.connect(NoTls).await.unwrap();
-        tokio::spawn(connection);
+        let client = connect(&self.config).await;
         client.batch_execute(SESSION).await.unwrap();
         client
     }
@@ -68,7 +72,7 @@ impl Company {
     pub async fn size(&self) -> String {
         let client = self.client().await;
         let mut parts = Vec::new();
-        for table in ["tasks", "messages", "users", "channels"] {
+        for table in ["tasks", "messages", "users", "channels", "audit_log", "event_log"] {
             let count = client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await;
             parts.push(format!("{} {table}", count.unwrap().get::<_, i64>(0)));
         }
@@ -76,4 +80,10 @@ impl Company {
         let size: String = client.query_one(size, &[]).await.unwrap().get(0);
         format!("{}; {size} with indexes", parts.join(", "))
     }
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }

@@ -13,6 +13,7 @@ mod explain;
 mod golden;
 mod measure;
 mod params;
+mod past;
 
 use sayso_config::process_environment;
 
@@ -22,6 +23,10 @@ use crate::params::Params;
 
 /// Rows at which plans are no longer those of small tables.
 const IN_CI: &str = "tasks=50000,messages=50000,people=2000,channels=400";
+/// How many of a hundred messages are told in the log: enough for it, and the
+/// audit, to be large tables.
+const TOLD: f32 = 4.0;
+const TOLD_IN_CI: f32 = 15.0;
 
 #[test]
 fn every_statement_has_parameters_to_be_asked_with() {
@@ -63,7 +68,7 @@ async fn every_statement_is_quick_in_a_large_company() {
     let scale = given("SAYSO_PLANS_SCALE").unwrap_or_else(|| "full".to_owned());
     let company = match given("SAYSO_PLANS_DATABASE_URL") {
         Some(url) => Company::at(&url).await,
-        None => Company::seeded(&scale).await,
+        None => Company::seeded(&scale, TOLD).await,
     };
 
     let report = measure::all(&company, given("SAYSO_PLANS_ONLY").as_deref()).await;
@@ -79,7 +84,7 @@ async fn every_statement_is_quick_in_a_large_company() {
 
 /// The plans and pages of all statements in a company as CI makes it.
 async fn golden_of_today() -> golden::Files {
-    let company = Company::seeded(IN_CI).await;
+    let company = Company::seeded(IN_CI, TOLD_IN_CI).await;
     company.know_everything().await;
     let (params, client) = (Params::read(), company.client().await);
     let pools = Pools::of(&params, &client).await;

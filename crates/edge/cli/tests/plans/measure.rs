@@ -24,8 +24,8 @@ const MILLIS_MAX: f64 = 50.0;
 /// How often it is measured when it took longer: what is slow of itself is slow
 /// each time, what another process held up is not.
 const TRIES: usize = 8;
-/// After so long no more is asked of a statement that is slow anyhow.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long no more is asked of a statement that is much too slow.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 const TAKEN: &str = "SELECT calls, mean_exec_time, max_exec_time, rows,
            shared_blks_hit + shared_blks_read
@@ -39,6 +39,8 @@ struct Taken {
     max: f64,
     rows: f64,
     pages: f64,
+    /// How many rounds it took until one was quick enough.
+    rounds: usize,
 }
 
 /// What was measured of all statements.
@@ -95,12 +97,12 @@ impl Asked<'_> {
     async fn measured(&self) -> Result<Taken, String> {
         self.run(&self.sets[..WARM]).await?;
         let mut best: Option<Taken> = None;
-        for _ in 0..TRIES {
+        for round in 1..=TRIES {
             self.watch.execute("SELECT pg_stat_statements_reset()", &[]).await.unwrap();
             self.run(self.sets).await?;
             let taken = self.taken().await;
             if best.as_ref().is_none_or(|best| taken.max < best.max) {
-                best = Some(taken);
+                best = Some(Taken { rounds: round, ..taken });
             }
             let is_clear = |best: &Taken| best.max < MILLIS_MAX || best.mean >= MILLIS_MAX / 2.0;
             if best.as_ref().is_some_and(is_clear) {
@@ -136,7 +138,7 @@ impl Asked<'_> {
         let calls: i64 = row.get(0);
         #[expect(clippy::cast_precision_loss, reason = "counts of a test are small")]
         let each = |at: usize| row.get::<_, i64>(at) as f64 / calls as f64;
-        Taken { calls, mean: row.get(1), max: row.get(2), rows: each(3), pages: each(4) }
+        Taken { calls, mean: row.get(1), max: row.get(2), rows: each(3), pages: each(4), rounds: 1 }
     }
 }
 
@@ -147,26 +149,34 @@ impl Report {
         let slow = slow.map(|(name, taken)| {
             format!("{name} took {:.1} ms, and may take {MILLIS_MAX} ms", taken.max)
         });
-        slow.chain(self.scans.iter().chain(&self.refused).cloned()).collect()
+        let asked = i64::try_from(TIMES).unwrap();
+        let few = self.taken.iter().filter(|(_, taken)| taken.calls < asked);
+        let few =
+            few.map(|(name, taken)| format!("{name} could be asked {} times only", taken.calls));
+        slow.chain(few).chain(self.scans.iter().chain(&self.refused).cloned()).collect()
     }
 
     /// The report as it is committed.
     pub fn text(&self, size: &str) -> String {
         let slowest = self.taken.values().map(|taken| taken.max).fold(0.0, f64::max);
+        let again: Vec<_> = self.taken.iter().filter(|(_, taken)| taken.rounds > 1).collect();
+        let again: Vec<_> =
+            again.iter().map(|(name, taken)| format!("{name} ({})", taken.rounds)).collect();
+        let again = if again.is_empty() { "none".to_owned() } else { again.join(", ") };
         let mut text = format!(
             "# How long statements take\n\nMade by `make plans`. The company: {size}. Each named \
              statement was prepared, planned\nwithout its parameters (`force_generic_plan`), and \
-             asked {TIMES} times with random ones (those that are slow for {} s), warm, after\n{WARM} \
-             that were not counted; of what took too long the best of {TRIES} such rounds stands here. \
-             Times are the server's own (`pg_stat_statements`). No plan reads a\ntable of 10,000 \
-             rows or more from end to end; the slowest execution of all took {slowest:.1} ms.\n\
-             With what each was asked stands in `crates/edge/cli/tests/plans/params.txt`.\n\n\
+             asked {TIMES} times with random ones, warm, after\n{WARM} that were not counted. Times \
+             are the server's own (`pg_stat_statements`). No plan reads a\ntable of 10,000 rows or \
+             more from end to end; the slowest execution of all took {slowest:.1} ms.\nWhat takes \
+             {MILLIS_MAX} ms once is asked in another round, up to {TRIES}, of which the best stands \
+             here: so it was with {again}.\nWith what each was asked stands in \
+             `crates/edge/cli/tests/plans/params.txt`.\n\n\
              | statement | executions | mean ms | max ms | rows | pages |\n\
-             |---|---:|---:|---:|---:|---:|\n",
-            PATIENCE.as_secs()
+             |---|---:|---:|---:|---:|---:|\n"
         );
         for (name, taken) in &self.taken {
-            let Taken { calls, mean, max, rows, pages } = taken;
+            let Taken { calls, mean, max, rows, pages, .. } = taken;
             let _ = writeln!(
                 text,
                 "| {name} | {calls} | {mean:.3} | {max:.2} | {rows:.1} | {pages:.0} |"
