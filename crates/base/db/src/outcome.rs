@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use crate::tx::Trace;
 use crate::{Db, DbError, Sql};
@@ -20,14 +21,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 const STATUS: Sql =
     Sql::new("db.transaction_status", "SELECT pg_xact_status($1::text::xid8) = 'in progress'");
 
-/// Whether its fact is there: waiting, or among the newest of the log.
+/// Whether its fact is there: waiting, or among the events up to a place in the
+/// log, the end if none is said. And the place before those.
 const FACT: Sql = Sql::new(
     "db.transaction_fact",
     "SELECT EXISTS (SELECT FROM outbox WHERE fact_id = $1)
          OR EXISTS (SELECT FROM event_log
                     WHERE fact_id = $1
-                      AND position > (SELECT position FROM log_head) - 50000)",
+                      AND position <= coalesce($2, (SELECT position FROM log_head))
+                      AND position > coalesce($2, (SELECT position FROM log_head)) - 5000),
+            coalesce($2::bigint, (SELECT position FROM log_head)) - 5000",
 );
+/// Statements that look for it: among the newest 50,000 events. What is over, and
+/// did not wait any more when the first was asked, had its place by then.
+const STRIDES: usize = 10;
 
 pub(crate) const ALL: &[&Sql] = &[&STATUS, &FACT];
 
@@ -59,8 +66,16 @@ impl Db {
         };
         // Only now: what is over shows in every later statement.
         let outcome = if is_over {
-            let row = lease.bounded(client.query_one(FACT.text, &[&trace.fact])).await?;
-            Some(row.get(0))
+            let (mut is_there, mut upto) = (false, None::<i64>);
+            for _ in 0..STRIDES {
+                let params: [&(dyn ToSql + Sync); 2] = [&trace.fact, &upto];
+                let row = lease.bounded(client.query_one(FACT.text, &params)).await?;
+                (is_there, upto) = (row.get(0), row.get(1));
+                if is_there || upto.is_none_or(|upto| upto <= 0) {
+                    break;
+                }
+            }
+            Some(is_there)
         } else {
             None
         };

@@ -100,6 +100,57 @@ impl Matcher {
     }
 }
 
+/// The pieces of terms that an index knows, each with all its entries, and from
+/// which it finds what holds a term: of parts their trigrams, of pairs those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pieces {
+    /// What to look for in a text to see whether it holds a piece.
+    pub patterns: Vec<String>,
+    /// How many of them are of the same term.
+    counts: Vec<usize>,
+}
+
+impl Pieces {
+    /// The entries that the index goes through, where `hits` texts hold each
+    /// piece: of each term no more than its rarest piece has.
+    ///
+    /// # Panics
+    /// When not every piece was counted.
+    #[must_use]
+    pub fn rarest(&self, hits: &[i64]) -> i64 {
+        let mut rest = hits;
+        let of_each = self.counts.iter().map(|count| {
+            let (of_term, more) = rest.split_at(*count);
+            rest = more;
+            of_term.iter().copied().min().unwrap_or(0)
+        });
+        of_each.sum()
+    }
+}
+
+impl Matcher {
+    /// The pieces of what the index is asked first. None of starts, which are as
+    /// rare as their only piece.
+    #[must_use]
+    pub fn pieces(&self) -> Pieces {
+        let of_each: Vec<Vec<String>> = match self.way {
+            Way::Parts => self.key.iter().map(|pattern| trigrams(pattern)).collect(),
+            Way::Pairs => vec![self.key.iter().map(|pair| pattern(pair)).collect()],
+            Way::Starts | Way::Newest => Vec::new(),
+        };
+        let counts = of_each.iter().map(Vec::len).collect();
+        Pieces { patterns: of_each.concat(), counts }
+    }
+}
+
+/// Patterns for the trigrams of a pattern.
+fn trigrams(pattern: &str) -> Vec<String> {
+    let runs = pattern.split(|c: char| !c.is_ascii_alphanumeric());
+    runs.flat_map(|run| run.as_bytes().windows(3))
+        .map(|gram| format!("%{}%", String::from_utf8_lossy(gram)))
+        .collect()
+}
+
 /// The group whose shortest term is the longest, among those an index knows.
 fn best(groups: &[Vec<String>], ways: &[Way], but: Option<usize>) -> Option<usize> {
     let known = (0..groups.len()).filter(|at| ways[*at] != Way::Newest && Some(*at) != but);
@@ -274,6 +325,19 @@ mod tests {
         assert_eq!(of("-draft").way, Way::Newest);
         assert_eq!(of("预算|budget").way, Way::Newest);
         assert_eq!(of("预算|budget").must, ["预算|budget"]);
+    }
+
+    #[test]
+    fn a_term_is_as_rare_as_the_rarest_of_its_pieces_and_terms_add_up() {
+        let pieces = of("test|a-plan").pieces();
+        assert_eq!(pieces.patterns, ["%tes%", "%est%", "%pla%", "%lan%"]);
+        assert_eq!(pieces.rarest(&[300, 20, 5, 7]), 25);
+
+        assert_eq!(of("预算案").pieces().patterns, ["%算案%", "%预算%"]);
+        assert_eq!(of("预算案").pieces().rarest(&[4, 9]), 4);
+        for short in ["qa", "-draft"] {
+            assert_eq!((of(short).pieces().patterns.len(), of(short).pieces().rarest(&[])), (0, 0));
+        }
     }
 
     #[test]

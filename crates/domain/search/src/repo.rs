@@ -6,6 +6,7 @@
 //! says how many were looked at and ranked. [`walk`] goes from window to window.
 
 mod find;
+mod sample;
 mod trash;
 mod walk;
 mod within;
@@ -51,7 +52,7 @@ const CHANNELS: Sql = Sql::new(
 pub fn statements() -> Vec<&'static Sql> {
     let mut all = vec![&FOLD, &PEOPLE, &CHANNELS];
     all.extend(find::all());
-    all.extend_from_slice(walk::ALL);
+    all.extend_from_slice(sample::ALL);
     all.extend_from_slice(trash::ALL);
     all
 }

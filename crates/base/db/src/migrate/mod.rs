@@ -93,6 +93,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (34, "0034_search_weeks"),
     (35, "0035_outbox_trace"),
     (36, "0036_people_indexes"),
+    (37, "0037_search_week_first"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

@@ -5,19 +5,22 @@
 //! ten of five million messages, or in ten thousand of those of last spring. So
 //! a statement looks at those of one window, and not at more than 6,000. The
 //! next window begins where it ended, and is as long as what was found so far
-//! suggests; one that held too many is asked again, shorter.
+//! suggests; one that held too many is asked again, shorter. What an index goes
+//! through to name them counts too: where each piece of a term is in many
+//! messages, a window is short though the term is rare.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sayso_db::{DbError, Queries, Sql};
-use sayso_kernel::matcher::{Matcher, Way};
+use sayso_db::{DbError, Queries};
+use sayso_kernel::matcher::Matcher;
 
+use super::sample::{COMMON_MIN, SAMPLE, Sample, sample};
 use super::within::{Asked, Window, within};
 use crate::model::{Findings, Kind, RANKED_MAX};
 
 /// Windows of one question at the most.
-const WINDOWS_MAX: usize = 24;
+const WINDOWS_MAX: usize = 40;
 /// Entries that a window is to hold: half of what a statement looks at, since
 /// it is a guess.
 const LOOKS: i64 = 3000;
@@ -31,78 +34,6 @@ const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 const WEEKS_MAX: i64 = 1040;
 /// The first Monday, in seconds.
 const MONDAY: i64 = 4 * 24 * 3600;
-
-/// How many of the newest entries of a kind are looked at to see how common a
-/// term is.
-const SAMPLE: i64 = 1000;
-/// From how many of those on a term is common: its index would name so many
-/// entries that looking at the newest ones is quicker.
-const COMMON_MIN: i64 = 8;
-
-macro_rules! sample {
-    ($name:literal, $table:literal) => {
-        Sql::new(
-            $name,
-            concat!(
-                "SELECT count(*), count(*) FILTER (WHERE
-                     CASE $1 WHEN 'parts' THEN s.search_text LIKE ANY ($2::text[])
-                                               AND s.search_text LIKE ANY ($3::text[])
-                             WHEN 'starts' THEN s.search_text ~ ANY ($2)
-                             ELSE s.search_grams @> $2 END),
-                     max(s.created_at), min(s.created_at),
-                     (SELECT created_at FROM ",
-                $table,
-                " WHERE deleted_at IS NULL ORDER BY id LIMIT 1)
-                 FROM (SELECT search_text, search_grams, created_at FROM ",
-                $table,
-                " WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 1000) s"
-            ),
-        )
-    };
-}
-
-const SAMPLE_OF_TASKS: Sql = sample!("search.sample_of_tasks", "tasks");
-const SAMPLE_OF_MESSAGES: Sql = sample!("search.sample_of_messages", "messages");
-
-/// The statements of this file.
-pub(super) const ALL: &[&Sql] = &[&SAMPLE_OF_TASKS, &SAMPLE_OF_MESSAGES];
-
-/// What the newest entries tell of all.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    /// How many fit.
-    hits: i64,
-    /// The newest entry, the last of those looked at, and the first of all.
-    newest: Timestamp,
-    last: Timestamp,
-    oldest: Timestamp,
-}
-
-/// Looks at the newest entries, unless the kind has few.
-async fn sample(
-    db: &mut impl Queries,
-    kind: Kind,
-    matcher: &Matcher,
-) -> Result<Option<Sample>, DbError> {
-    let way = match matcher.way {
-        Way::Parts => "parts",
-        Way::Starts => "starts",
-        Way::Pairs => "pairs",
-        Way::Newest => return Ok(None),
-    };
-    let sql = match kind {
-        Kind::Task => &SAMPLE_OF_TASKS,
-        Kind::Message => &SAMPLE_OF_MESSAGES,
-        Kind::Channel | Kind::User => return Ok(None),
-    };
-    let row = db.row(sql, &[&way, &matcher.key, &matcher.second]).await?;
-    Ok(row.filter(|row| row.get::<_, i64>(0) >= SAMPLE).map(|row| Sample {
-        hits: row.get(1),
-        newest: row.get(2),
-        last: row.get(3),
-        oldest: row.get(4),
-    }))
-}
 
 /// The best of one kind after the cursor. `newest` is the same question, to be
 /// looked for among the newest entries.
@@ -126,6 +57,10 @@ pub(crate) async fn find(
         return among(&mut db, kind, among_newest).await;
     }
     let mut walk = Walk::new((bounds.after, bounds.before), sample);
+    // Of other kinds no index knows the weeks.
+    if kind == Kind::Message {
+        walk.keep_short(sample);
+    }
     let mut all = Findings { capped: true, ..Findings::default() };
     let mut is_whole = true;
     for _ in 0..WINDOWS_MAX {
@@ -178,6 +113,8 @@ struct Walk {
     after: Option<Timestamp>,
     /// and the first and the last entry of the kind.
     ends: Option<(Timestamp, Timestamp)>,
+    /// How long a window is at the most.
+    longest: SignedDuration,
 }
 
 impl Walk {
@@ -189,13 +126,18 @@ impl Walk {
         sample: Option<Sample>,
     ) -> Self {
         let ends = sample.map(|sample| (sample.oldest, sample.newest));
-        let mut walk = Self { from: after, to: before, after, ends };
+        let mut walk = Self { from: after, to: before, after, ends, longest: SignedDuration::MAX };
         if let Some(sample) = sample {
-            let span = sample.newest.duration_since(sample.last).as_secs().max(1);
             let looks = 2 * LOOKS / (2 * sample.hits + 1);
-            walk.reach(SignedDuration::from_secs(span.saturating_mul(looks)));
+            walk.reach(sample.lasting(looks.saturating_mul(SAMPLE)));
         }
         walk
+    }
+
+    /// Makes no window longer than an index can go through.
+    fn keep_short(&mut self, sample: Option<Sample>) {
+        self.longest = sample.map_or(SignedDuration::MAX, |sample| sample.longest());
+        self.reach(self.length());
     }
 
     fn window(&self) -> Window {
@@ -225,6 +167,7 @@ impl Walk {
     fn reach(&mut self, length: SignedDuration) {
         let Some((oldest, newest)) = self.ends else { return };
         let begin = self.after.map_or(oldest, |after| after.max(oldest));
+        let length = length.min(self.longest);
         let from = self.end(newest).checked_sub(length).unwrap_or(Timestamp::MIN);
         self.from = if from <= begin { self.after } else { Some(from) };
     }
@@ -267,7 +210,7 @@ mod tests {
     /// Of a company of so many days in which the newest thousand entries are of
     /// one day.
     fn sample(days: i64, hits: i64) -> Option<Sample> {
-        Some(Sample { hits, newest: day(days), last: day(days - 1), oldest: day(0) })
+        Some(Sample { hits, pieces: hits, newest: day(days), last: day(days - 1), oldest: day(0) })
     }
 
     #[test]
@@ -282,6 +225,23 @@ mod tests {
             let window = Walk::new(within, sample).window();
             assert_eq!((window.from, window.to), within);
         }
+    }
+
+    #[test]
+    fn what_is_rare_though_all_its_pieces_are_frequent_is_looked_for_in_short_windows() {
+        // Of two million entries, of which a fifth hold the rarest piece.
+        let sample = sample(2000, 0).map(|sample| Sample { pieces: 200, ..sample });
+        let mut walk = Walk::new((None, None), sample);
+        walk.keep_short(sample);
+        let mut count = 1;
+        loop {
+            assert!(walk.length() <= SignedDuration::from_secs(300 * DAY));
+            if !walk.advance(0) {
+                break;
+            }
+            count += 1;
+        }
+        assert_eq!(count, 7);
     }
 
     #[test]

@@ -7,14 +7,15 @@
 //!
 //! - What few have is asked of an index. It names all matches of all time, so
 //!   it is asked only for what a sample holds to be rare, and gives up after
-//!   some thousands of them.
+//!   some thousands of them; nor for what is rare though all its pieces are
+//!   frequent, through all of which it would go.
 //! - What the filter that leaves the fewest tasks leaves is looked through,
 //!   where that is few.
 //! - Otherwise the newest tasks are looked through, stride by stride.
 
 use jiff::Timestamp;
 use postgres_types::ToSql;
-use sayso_db::{DbError, Queries, Sql};
+use sayso_db::{DbError, Queries, Row, Sql};
 use sayso_kernel::matcher::{Matcher, Way};
 use uuid::Uuid;
 
@@ -26,6 +27,9 @@ use crate::filter::{RELEVANCE, Sort, SortKey, TaskFilter};
 const FOUND_MAX: i64 = 2000;
 /// Strides for one list: two million tasks looked at. Older ones are left out.
 const STRIDES_MAX: usize = 400;
+/// From how many of the sample on that hold the rarest piece of a term an index
+/// is not asked: of a million tasks it would go through as many thousands.
+const PIECES_MIN: i64 = 250;
 const FOLD: Sql = Sql::new(
     "tasks.fold",
     "SELECT search_fold(word) FROM unnest($1::text[]) WITH ORDINALITY AS t(word, place)
@@ -46,16 +50,23 @@ macro_rules! matches {
 }
 
 /// How many of a thousandth of all tasks, a page here and there, match what an
-/// index is to be asked.
+/// index is to be asked, and how many hold each piece that the index knows of it.
 macro_rules! sample {
     ($name:literal, $way:ident) => {
         Sql::new(
             $name,
             concat!(
-                "WITH parameters AS (SELECT $1::text[], $2::text[])
-                 SELECT count(*) FROM tasks t TABLESAMPLE SYSTEM (0.1) REPEATABLE (1)
-                 WHERE ",
-                matches!($way, "$1", "$2")
+                "WITH parameters AS (SELECT $1::text[], $2::text[]), t AS MATERIALIZED (
+                     SELECT search_text, search_grams
+                     FROM tasks TABLESAMPLE SYSTEM (0.1) REPEATABLE (1)
+                 )
+                 SELECT count(*) FILTER (WHERE ",
+                matches!($way, "$1", "$2"),
+                "), ARRAY(SELECT count(p.place) FROM unnest($3::text[]) WITH ORDINALITY g (gram, place)
+                          LEFT JOIN LATERAL (
+                              SELECT g.place FROM t WHERE t.search_text LIKE g.gram) p ON true
+                          GROUP BY g.place ORDER BY g.place)
+                 FROM t"
             ),
         )
     };
@@ -257,8 +268,13 @@ async fn through_index(
         Way::Pairs => &BY_PAIRS,
         Way::Newest => return Ok(None),
     };
-    let sampled = db.row(&index.sample, &[&matcher.key, &matcher.second]).await?;
-    if sampled.is_some_and(|row| row.get::<_, i64>(0) >= index.many_min) {
+    let pieces = matcher.pieces();
+    let sampled = db.row(&index.sample, &[&matcher.key, &matcher.second, &pieces.patterns]).await?;
+    let is_long = |row: &Row| {
+        row.get::<_, i64>(0) >= index.many_min
+            || pieces.rarest(&row.get::<_, Vec<i64>>(1)) >= PIECES_MIN
+    };
+    if sampled.as_ref().is_some_and(is_long) {
         return Ok(None);
     }
     let mut params = params.to_vec();
