@@ -12,7 +12,7 @@ const WRITER: &str = "schema::the_document_is_written_anew";
 /// Writes `docs/schema.md` anew.
 pub fn write(root: &Path) -> Result<()> {
     let status = Command::new("cargo")
-        .args(["test", "--quiet", "-p", "sayso-db", "--test", "db", "--"])
+        .args(["test", "--quiet", "--workspace", "--test", "db", "--"])
         .args(["--ignored", "--exact", WRITER])
         .current_dir(root)
         .status()

@@ -1,9 +1,10 @@
 //! Tasks: what is to be done, by whom and until when.
 //!
 //! Tables: `tasks`, `task_dependencies`, `task_comments`, `task_history`.
-//! Events: `task.created`, `task.updated`, `task.assigned`, `task.deleted` and
-//! `task.restored`, `task.commented`, `task.comment_edited` and
-//! `task.comment_deleted`, on the stream of the task's channel or, without one,
+//! Events: `task.created`, `task.updated`, `task.assigned`, `task.deleted`,
+//! `task.restored`, `task.commented`, `task.comment_edited`,
+//! `task.comment_deleted` and `task.comment_restored`, on the stream of the
+//! task's channel or, without one,
 //! on the streams of the people it concerns; `task.gone` to whoever loses sight
 //! of one. Neighbours: above `channels`, whose members see the channel's tasks,
 //! and above `messages`, from which tasks are made.

@@ -26,7 +26,7 @@ pub struct Company {
 impl Company {
     /// Made by the command that operators use, with what happened in it: so
     /// many of a hundred of its messages are told in the log.
-    pub async fn seeded(scale: &str, told: f32) -> Self {
+    pub async fn seeded(scale: &str, told: i64) -> Self {
         let (database, folder) = (TestDatabase::new().await, TestFolder::new());
         let mut command = Command::new(env!("CARGO_BIN_EXE_sayso"));
         for (name, _) in process_environment() {

@@ -37,17 +37,23 @@ fn room_for(pages: u64) -> u64 {
     (pages + pages / 2).max(4).next_power_of_two()
 }
 
-/// Writes all files anew.
+/// Whether what was room enough is, and not far too much.
+fn holds(was: u64, now: u64) -> bool {
+    now <= was && room_for(now) * 4 >= was
+}
+
+/// Writes all files anew. Pages that still hold stay as they are.
 pub fn write(fresh: &Files) {
-    let folder = folder();
+    let (folder, committed) = (folder(), committed());
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let mut texts: BTreeMap<&str, String> = BTreeMap::new();
     for (name, entry) in &fresh.0 {
         let room = name.split('.').next().unwrap_or(name);
         let text = texts.entry(room).or_insert_with(|| HEAD.to_owned());
-        let pages =
-            entry.pages.map_or(String::new(), |n| format!(", at most {} pages", room_for(n)));
+        let was = committed.0.get(name).and_then(|was| was.pages);
+        let room = |now| was.filter(|was| holds(*was, now)).unwrap_or_else(|| room_for(now));
+        let pages = entry.pages.map_or(String::new(), |n| format!(", at most {} pages", room(n)));
         let _ = writeln!(text, "\n## {name}{pages}\n{}", entry.plan.join("\n"));
     }
     for (room, text) in texts {
@@ -96,7 +102,7 @@ pub fn drifts(committed: &Files, fresh: &Files) -> Vec<String> {
             ));
         }
         match (was.pages, now.pages) {
-            (Some(was), Some(now)) if now <= was && room_for(now) * 4 >= was => {}
+            (Some(was), Some(now)) if holds(was, now) => {}
             (None, None) => {}
             (was, now) => {
                 drifts.push(format!("{name} may touch {was:?} pages and touches {now:?}"))

@@ -25,8 +25,8 @@ use crate::params::Params;
 const IN_CI: &str = "tasks=50000,messages=50000,people=2000,channels=400";
 /// How many of a hundred messages are told in the log: enough for it, and the
 /// audit, to be large tables.
-const TOLD: f32 = 4.0;
-const TOLD_IN_CI: f32 = 15.0;
+const TOLD: i64 = 4;
+const TOLD_IN_CI: i64 = 15;
 
 #[test]
 fn every_statement_has_parameters_to_be_asked_with() {
