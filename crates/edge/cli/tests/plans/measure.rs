@@ -164,7 +164,7 @@ impl Report {
             again.iter().map(|(name, taken)| format!("{name} ({})", taken.rounds)).collect();
         let again = if again.is_empty() { "none".to_owned() } else { again.join(", ") };
         let mut text = format!(
-            "# How long statements take\n\nMade by `make plans`. The company: {size}. Each named \
+            "# How long statements take\n\nMade by `make plans`. The company: {size}.\nEach named \
              statement was prepared, planned\nwithout its parameters (`force_generic_plan`), and \
              asked {TIMES} times with random ones, warm, after\n{WARM} that were not counted. Times \
              are the server's own (`pg_stat_statements`). No plan reads a\ntable of 10,000 rows or \
