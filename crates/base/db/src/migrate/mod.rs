@@ -94,6 +94,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     (35, "0035_outbox_trace"),
     (36, "0036_people_indexes"),
     (37, "0037_search_week_first"),
+    (38, "0038_metadata_indexes"),
 ];
 
 /// What must be installed beside PostgreSQL itself: parts of words and words

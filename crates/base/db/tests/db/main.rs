@@ -10,6 +10,7 @@ mod dump;
 mod durability;
 mod faults;
 mod locked;
+mod metadata;
 mod notes;
 mod pools;
 mod refused;
