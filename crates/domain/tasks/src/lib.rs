@@ -4,10 +4,10 @@
 //! Events: `task.created`, `task.updated`, `task.assigned`, `task.deleted`,
 //! `task.restored`, `task.commented`, `task.comment_edited`,
 //! `task.comment_deleted` and `task.comment_restored`, on the stream of the
-//! task's channel or, without one,
-//! on the streams of the people it concerns; `task.gone` to whoever loses sight
-//! of one. Neighbours: above `channels`, whose members see the channel's tasks,
-//! and above `messages`, from which tasks are made.
+//! task's channel or, without one, on the streams of the people it concerns;
+//! `task.gone` to whoever loses sight of one. Neighbours: above `channels`,
+//! whose members see the channel's tasks, and above `messages`, from which tasks
+//! are made.
 
 pub mod assignment;
 pub(crate) mod audience;
