@@ -145,6 +145,9 @@ impl Hub {
         if mutants::is("log-alone") {
             return Some(Duration::from_millis(fresh_for));
         }
+        if fresh_for == 0 {
+            return None;
+        }
         let left = at.saturating_add(fresh_for).checked_sub(self.0.millis(Instant::now()))?;
         // The last millisecond counts.
         Some(Duration::from_millis(left.saturating_add(1)))
@@ -158,8 +161,8 @@ impl Hub {
         }
     }
 
-    /// Lets what this node knows be good for longer than usual: for tests that
-    /// count, on a machine that has other things to do.
+    /// Lets what this node knows be good for longer than usual, or not at all:
+    /// for tests that count, on a machine that has other things to do.
     pub fn trust_for(&self, fresh_for: Duration) {
         let millis = u64::try_from(fresh_for.as_millis()).unwrap_or(u64::MAX);
         self.0.fresh_for.store(millis, Ordering::Relaxed);

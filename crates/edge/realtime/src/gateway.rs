@@ -23,6 +23,7 @@ use crate::node::{Gate, Node, Refused, Renewals, Standings, Used};
 use crate::protocol::Closing;
 use crate::transport::Transports;
 use crate::typing::Typing;
+use crate::unsaid::Unsaid;
 use crate::{watch, whispers};
 
 /// What each socket adds to the time over which they are sent away.
@@ -91,6 +92,7 @@ impl Gateway {
             presence: parts.presence,
             volatile: parts.volatile,
             typing: Typing::default(),
+            unsaid: Unsaid::default(),
             acked: parts.acked,
             acks_due: Notify::new(),
             clock: parts.clock,

@@ -35,6 +35,7 @@ mod spans;
 mod standing;
 mod transport;
 mod typing;
+mod unsaid;
 mod watch;
 mod whispers;
 mod wire;

@@ -16,6 +16,7 @@ use crate::protocol::CROWDED_PERSON;
 use crate::session::Session;
 use crate::transport::Transports;
 use crate::typing::Typing;
+use crate::unsaid::Unsaid;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -100,6 +101,7 @@ pub(crate) struct Node {
     pub(crate) presence: Presence,
     pub(crate) volatile: Volatile,
     pub(crate) typing: Typing,
+    pub(crate) unsaid: Unsaid,
     pub(crate) acked: Acked,
     /// Somebody with an acknowledgement has gone.
     pub(crate) acks_due: Notify,

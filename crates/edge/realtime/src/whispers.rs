@@ -21,8 +21,7 @@ use crate::limits::WHISPERS_MAX;
 use crate::node::Node;
 use crate::outbox::Packet;
 use crate::protocol::{
-    CONNECTED, DISCONNECTED, Listed, PRESENCE, PRESENCE_MANY, Person, TYPING, TYPING_ENDED, Typist,
-    encode,
+    CONNECTED, DISCONNECTED, Listed, PRESENCE, PRESENCE_MANY, Person, TYPING_ENDED, Typist, encode,
 };
 use crate::session::Session;
 
@@ -137,8 +136,12 @@ pub(crate) fn stop_typing(node: &Node, user: UserId, stream: &str) {
     }
 }
 
-/// Publishes who was not heard typing any more.
+/// Publishes who was not heard typing any more, and tells here what could not
+/// be told before.
 pub(crate) fn end_typing(node: &Node) {
+    if node.hub.is_fresh() {
+        node.volatile.publish_here(node.unsaid.take());
+    }
     let ended = node.typing.ended(tokio::time::Instant::now());
     let whispers = ended.iter().map(|(user, stream)| typing_ended(*user, stream));
     node.volatile.publish(whispers.collect());
@@ -161,11 +164,11 @@ pub(crate) async fn run(node: &Node, heard: &mut mpsc::Receiver<sayso_events::Lo
 /// as much as there are people in it, and not as there are pairs of them.
 async fn hand_out(node: &Node, lot: &[Whisper]) {
     // While it may not be known here who has left a channel, nobody is told who
-    // types there. Presence is: what somebody is, does not hang on a channel.
+    // types there.
     let is_fresh = node.hub.is_fresh();
-    let is_told = |whisper: &Whisper| is_fresh || ![TYPING, TYPING_ENDED].contains(&&*whisper.kind);
+    let told = lot.iter().enumerate().filter(|(_, it)| node.unsaid.admit(it, is_fresh));
     let mut on = HashMap::<&str, Vec<usize>>::new();
-    for (n, whisper) in lot.iter().enumerate().filter(|(_, whisper)| is_told(whisper)) {
+    for (n, whisper) in told {
         for stream in &whisper.streams {
             on.entry(stream).or_default().push(n);
         }

@@ -100,7 +100,7 @@ impl Migrator {
         let runner = self.runner(client);
         for (migration, script, done) in &pending {
             runner.run(migration, script, Way::Up, *done).await?;
-            tracing::info!(migration = migration.name, "applied");
+            tracing::debug!(migration = migration.name, "applied");
         }
         if let Some(role) = app_role {
             grants::give(client, role).await?;

@@ -9,8 +9,9 @@ use sayso_db::{Effect, Stream};
 use sayso_realtime::Inbound;
 use sayso_testkit::{Connect, Sockets, until};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::stage::{Person, REVOKED, SOON, Stage};
+use crate::stage::{Person, REVOKED, SOON, Stage, channel};
 
 const CHANGED: &str = "access.changed";
 /// Longer than any test.
@@ -96,6 +97,37 @@ async fn who_may_no_longer_be_there_goes_though_nothing_is_heard_and_nobody_whil
     until("two more looks", SOON, async || (asked() > before + 1).then_some(())).await;
     assert_eq!(people.each_ref().map(|(id, _)| closed(id)), [1, 1, 0]);
     assert!(stage.stand.known.lock()[&carl.actor.session_id].is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_stops_typing_while_nothing_is_heard_is_seen_to_have_stopped_afterwards() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let (ann, bob) = (stage.person(), stage.person());
+    stage.happen(&channel(), &[ann.follow(&channel()), bob.follow(&channel())]).await;
+    stage.settle().await;
+    for (id, person) in [("ann", &ann), ("bob", &bob)] {
+        connect(&sockets, id, person, "websocket").await;
+    }
+    let there = json!({ "channelId": Uuid::from_u128(77) });
+    stage.trust_for(FOR_EVER).await;
+    sockets.emit("ann", "typing.start", &there).await;
+    sockets.until_heard("bob", "typing.started").await;
+
+    stage.trust_for(Duration::ZERO).await;
+    sockets.emit("ann", "typing.stop", &there).await;
+    // What is said after it is heard: the end was not told.
+    sockets.emit("ann", "presence.set", &json!({ "status": "busy" })).await;
+    let is_busy = |heard: &Value| heard["status"] == "busy";
+    until("ann is busy", SOON, async || {
+        sockets.heard("bob").iter().any(|it| is_busy(&it.payload)).then_some(())
+    })
+    .await;
+    assert_eq!(sockets.count("bob", "typing.stopped"), 0);
+    stage.trust_for(FOR_EVER).await;
+
+    let stopped = sockets.until_heard("bob", "typing.stopped").await.payload;
+    assert_eq!(stopped["userId"], json!(ann.actor.user_id));
 }
 
 #[tokio::test(flavor = "multi_thread")]

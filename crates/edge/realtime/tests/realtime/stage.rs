@@ -150,8 +150,9 @@ impl Stage {
     /// Lets the node believe in what it knows of the log for so long.
     pub(crate) async fn trust_for(&self, fresh_for: Duration) {
         let hub = &self.node.hub;
-        until("a fresh view", SOON, async || hub.is_fresh().then_some(())).await;
         hub.trust_for(fresh_for);
+        let is_as_asked = || hub.is_fresh() != fresh_for.is_zero();
+        until("such a view", SOON, async || is_as_asked().then_some(())).await;
     }
 
     /// Says ahead of the log what was written.
