@@ -24,7 +24,9 @@ const CASES: &[(&str, Option<&str>)] = &[
     ("update_tasks, of a channel", None),
     ("update_tasks, of no channel", None),
     ("update_tasks, which others wait for", None),
-    ("update_tasks, to other assignees", Some("whether they see the task is asked of each task")),
+    ("update_tasks, to other assignees", None),
+    ("update_tasks, from their assignees", None),
+    ("update_tasks, to other channels and categories", None),
     ("change_task_dependencies", None),
     ("change_task_dependencies, of no channel", None),
     ("delete_task, with relations", None),
@@ -84,11 +86,15 @@ async fn call(stage: &Stage, name: &str, count: usize) -> String {
     reply.header("x-request-id").expect("an id").to_owned()
 }
 
-/// The edits of many tasks.
+/// The edits of many tasks; what they name is another for each.
 async fn items(stage: &Stage, how: &str, count: usize) -> Value {
-    let channel = (how != "of no channel").then_some(&stage.hall);
+    let people_alone = how.ends_with("assignees");
+    let channel = (how != "of no channel" && !people_alone).then_some(&stage.hall);
     let ids = tasks(stage, channel, count).await;
-    let edit = match how {
+    let mut version = 1;
+    let mut edits =
+        vec![json!({ "priority": "urgent", "tags": ["party"] }); count];
+    match how {
         "which others wait for" => {
             for id in &ids {
                 let waits = task(stage, channel).await;
@@ -99,17 +105,32 @@ async fn items(stage: &Stage, how: &str, count: usize) -> Value {
                     .await
                     .expect(200);
             }
-            json!({ "status": "done" })
+            edits.fill(json!({ "status": "done" }));
         }
-        "to other assignees" => json!({ "assignedTo": [stage.company.bob.user_id()] }),
-        _ => json!({ "priority": "urgent", "tags": ["party"] }),
-    };
-    let item = |id: &String| {
-        let mut item = edit.clone();
-        (item["id"], item["version"]) = (json!(id), json!(1));
-        item
-    };
-    json!({ "items": ids.iter().map(item).collect::<Vec<_>>() })
+        "to other assignees" => {
+            let people = people(stage, count).await;
+            edits = people.iter().map(|person| json!({ "assignedTo": [person] })).collect();
+        }
+        "from their assignees" => {
+            for (id, person) in ids.iter().zip(people(stage, count).await) {
+                let assign = json!({ "assign": [person] });
+                stage.ceo().post(&format!("/api/tasks/{id}/assign"), assign).await.expect(200);
+            }
+            version = 2;
+            edits.fill(json!({ "assignedTo": [] }));
+        }
+        "to other channels and categories" => {
+            for edit in &mut edits {
+                let (room, shelf) = (stage.channel("public").await, stage.category().await);
+                *edit = json!({ "channelId": room, "categoryId": shelf });
+            }
+        }
+        _ => {}
+    }
+    for (edit, id) in edits.iter_mut().zip(&ids) {
+        (edit["id"], edit["version"]) = (json!(id), json!(version));
+    }
+    json!({ "items": edits })
 }
 
 fn relations(others: &[String], kind: &str) -> Value {

@@ -294,10 +294,27 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<Catego
 /// 422 `category.unknown` at `#/categoryId` when it does not exist or is of the
 /// other kind.
 pub async fn require_in(tx: &mut Tx, id: CategoryId, kind: CategoryKind) -> Result<(), Fault> {
-    match repo::hold_category(tx, id).await? {
-        Some(found) if found == kind => Ok(()),
-        _ => Err(unknown("#/categoryId")),
-    }
+    if held_in(tx, &[id], kind).await?.contains(&id) { Ok(()) } else { Err(not_there()) }
+}
+
+/// Holds those of several categories that exist and are of a kind, as
+/// [`require_in`] does.
+///
+/// # Errors
+/// 503.
+pub async fn held_in(
+    tx: &mut Tx,
+    ids: &[CategoryId],
+    kind: CategoryKind,
+) -> Result<BTreeSet<CategoryId>, Fault> {
+    let found = repo::hold_categories(tx, ids).await?;
+    Ok(found.into_iter().filter(|(_, found)| *found == kind).map(|(id, _)| id).collect())
+}
+
+/// 422 at the place where a channel or a task names its category.
+#[must_use]
+pub fn not_there() -> Fault {
+    unknown("#/categoryId")
 }
 
 async fn locked(tx: &mut Tx, id: CategoryId) -> Result<Category, Fault> {

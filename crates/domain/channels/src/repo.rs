@@ -9,12 +9,12 @@ use sayso_access::UserId;
 use sayso_db::{DbError, Queries, Row, Sql, Tx};
 
 pub(crate) use category::{
-    has_children, height_of, hold_category, insert_category, line_of, list_categories,
+    has_children, height_of, hold_categories, insert_category, line_of, list_categories,
     lock_category, lock_deleted_category, lock_tree, lookup_category, soft_delete_category,
     update_category,
 };
 pub(crate) use list::list;
-pub use member::{Standing, people, standing};
+pub use member::{Standing, people, standing, standings};
 pub(crate) use member::{
     anybody, has_owner, is_guest, list_members, lock_role, lock_roles, member_ids, move_watermark,
     outsiders, participants, present, remove_members, set_members, set_setting, setting, watermark,

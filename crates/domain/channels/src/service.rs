@@ -249,7 +249,15 @@ pub async fn present(
 /// `channel.not_a_member` where joining comes first.
 pub async fn require_member(tx: &mut Tx, ctx: &Ctx, id: ChannelId) -> Result<Standing, Fault> {
     let actor = ctx.require_actor()?;
-    let standing = repo::standing(tx, id, actor.user_id).await?;
+    as_member(repo::standing(tx, id, actor.user_id).await?)
+}
+
+/// Whether somebody may read and write where they stand so; `None` where there
+/// is no such channel.
+///
+/// # Errors
+/// As [`require_member`].
+pub fn as_member(standing: Option<Standing>) -> Result<Standing, Fault> {
     let standing = standing.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     match policy::talk(standing.kind, standing.role) {
         sayso_access::Decision::Deny => Err(Fault::new(&NOT_A_MEMBER)),

@@ -1,5 +1,7 @@
 //! Who is to do a task: assigning and unassigning.
 
+use std::collections::BTreeSet;
+
 use sayso_access::{Ctx, UserId};
 use sayso_channels::ChannelId;
 use sayso_db::Tx;
@@ -56,7 +58,7 @@ pub async fn assign_in(
     let task = repo::set_assignees(tx, &note, id, &after, ctx.now()).await?;
     let streams = audience::of(tx, &task).await?;
     tx.emit(events::assigned(&task, &assigned, &unassigned, streams));
-    audience::tell_who_left(tx, &before, &task).await?;
+    audience::who_left(tx, &[(&before, &task)]).await?.tell(tx, &task);
     Ok(task)
 }
 
@@ -108,18 +110,41 @@ pub(crate) async fn unknown_assignees(
     channel: Option<ChannelId>,
     named: &[(String, UserId)],
 ) -> Result<Vec<FieldFault>, Fault> {
-    if named.is_empty() {
-        return Ok(Vec::new());
+    let pairs = named.iter().map(|(_, user)| (channel, *user)).collect();
+    Ok(Assignable::of(tx, &pairs).await?.unknown(channel, named))
+}
+
+/// Who may be assigned where; held until the end of the transaction.
+#[derive(Debug)]
+pub(crate) struct Assignable(BTreeSet<(Option<ChannelId>, UserId)>);
+
+impl Assignable {
+    /// Those of some people who may be assigned where they are to be: asked at
+    /// once.
+    pub(crate) async fn of(
+        tx: &mut Tx,
+        pairs: &BTreeSet<(Option<ChannelId>, UserId)>,
+    ) -> Result<Self, Fault> {
+        if pairs.is_empty() {
+            return Ok(Self(BTreeSet::new()));
+        }
+        Ok(Self(repo::assignable(tx, pairs.iter().copied()).await?))
     }
-    let users: Vec<UserId> = named.iter().map(|(_, user)| *user).collect();
-    let known = repo::assignable(tx, channel, &users).await?;
-    let unknown = named.iter().filter(|(_, user)| !known.contains(user));
-    let unknown = unknown.map(|(pointer, _)| FieldFault {
-        place: Place::Pointer(pointer.clone()),
-        code: "user.unknown",
-        detail: "There is no such person, or not in this channel".into(),
-    });
-    Ok(unknown.collect())
+
+    /// Whoever is named, each at its place, and may not be assigned there.
+    pub(crate) fn unknown(
+        &self,
+        channel: Option<ChannelId>,
+        named: &[(String, UserId)],
+    ) -> Vec<FieldFault> {
+        let unknown = named.iter().filter(|(_, user)| !self.0.contains(&(channel, *user)));
+        let fault = |(pointer, _): &(String, UserId)| FieldFault {
+            place: Place::Pointer(pointer.clone()),
+            code: "user.unknown",
+            detail: "There is no such person, or not in this channel".into(),
+        };
+        unknown.map(fault).collect()
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place, STALE};
 use sayso_kernel::{Code, Fault, Kind};
 
 use crate::dependency::Blockers;
-use crate::edit::Planned;
+use crate::edit::{Meant, Planned};
 use crate::error::BLOCKED;
+use crate::ground::Ground;
 use crate::model::{Edit, Task, TaskId};
 use crate::policy::Sight;
 use crate::{audience, dependency, edit, policy, repo};
@@ -72,17 +73,29 @@ async fn plan_all(tx: &mut Tx, ctx: &Ctx, items: &[Item]) -> Result<Vec<Planned>
     } else {
         Blockers::default()
     };
-    let (mut faults, mut seen, mut all) = (Faults::default(), BTreeSet::new(), Vec::new());
-    for (index, item) in items.iter().enumerate() {
-        let outcome = if seen.insert(item.id) {
-            plan(tx, ctx, found.remove(&item.id), item, &known).await
+    let (mut seen, mut meant) = (BTreeSet::new(), Vec::with_capacity(items.len()));
+    for item in items {
+        meant.push(if seen.insert(item.id) {
+            mean(ctx, found.remove(&item.id), item)
         } else {
             Err(Fault::at_pointer("#/id", "field.repeated", "stands in the list twice"))
+        });
+    }
+    let edits = meant.iter().filter_map(|outcome| outcome.as_ref().ok()?.as_ref());
+    let edits: Vec<_> = edits.map(|(before, meant)| (before, meant)).collect();
+    let ground = Ground::of(tx, ctx, &edits).await?;
+    let (mut faults, mut all) = (Faults::default(), Vec::new());
+    for (index, outcome) in meant.into_iter().enumerate() {
+        let outcome = match outcome {
+            Ok(None) => continue,
+            Ok(Some((before, meant))) => {
+                edit::plan(tx, ctx, (&before, meant), &ground, Some(&known)).await
+            }
+            Err(fault) => Err(fault),
         };
         match outcome {
-            Ok(None) => {}
-            Ok(Some(planned)) => {
-                known.turn(item.id, planned.after.status);
+            Ok(planned) => {
+                known.turn(planned.after.id, planned.after.status);
                 all.push(planned);
             }
             Err(fault) if matches!(fault.kind(), Kind::Internal | Kind::Unavailable) => {
@@ -94,17 +107,16 @@ async fn plan_all(tx: &mut Tx, ctx: &Ctx, items: &[Item]) -> Result<Vec<Planned>
     faults.unless(all)
 }
 
-async fn plan(
-    tx: &mut Tx,
+/// What one of many is to make of its task; `None` if nothing differs.
+fn mean(
     ctx: &Ctx,
     found: Option<(Task, Sight)>,
     item: &Item,
-    known: &Blockers,
-) -> Result<Option<Planned>, Fault> {
+) -> Result<Option<(Task, Meant)>, Fault> {
     let (task, sight) = found.ok_or_else(|| Fault::new(&NOT_FOUND))?;
     policy::view(&sight).require()?;
     let edit = (item.version, item.edit.clone());
-    edit::plan(tx, ctx, (&task, &sight), edit, Some(known)).await
+    Ok(Meant::by(ctx, (&task, &sight), edit)?.map(|meant| (task, meant)))
 }
 
 /// Writes what was planned, and tells of it.
@@ -117,10 +129,11 @@ async fn write_all(tx: &mut Tx, ctx: &Ctx, planned: &[Planned]) -> Result<(), Fa
     let streams = audience::of_each(tx, &tasks).await?;
     let mut written: BTreeMap<TaskId, _> =
         tasks.iter().zip(streams).map(|(task, streams)| (task.id, (task, streams))).collect();
+    let change = |planned: &'_ Planned| (&planned.before, written[&planned.after.id].0);
+    let leavers = audience::who_left(tx, &Vec::from_iter(planned.iter().map(change))).await?;
     for planned in planned {
-        let written = written.remove(&planned.after.id);
-        let (task, streams) = written.expect("a locked task is still there");
-        edit::tell(tx, planned, task, streams).await?;
+        let (task, streams) = written.remove(&planned.after.id).expect("each is planned once");
+        edit::tell(tx, planned, task, streams, &leavers);
     }
     Ok(())
 }

@@ -1,21 +1,23 @@
 //! Editing a task: what may become of it, and who hears of it.
 
-use sayso_access::Ctx;
-use sayso_channels::service::require_member;
+use sayso_access::{Ctx, UserId};
+use sayso_channels::repo::{Standing, standing};
+use sayso_channels::service::as_member;
 use sayso_channels::{CategoryId, CategoryKind, ChannelId, category};
 use sayso_db::{Stream, Tx};
 use sayso_kernel::Fault;
 use sayso_kernel::fault::{FieldFault, INVALID, NOT_FOUND, Place};
-use sayso_users::Metadata;
 
-use crate::assignment::{self, unknown_assignees};
+use crate::assignment;
+use crate::audience::{self, Leavers};
 use crate::dependency::Blockers;
-use crate::error::{CHANNEL_ARCHIVED, TOO_MANY_ASSIGNEES};
+use crate::error::CHANNEL_ARCHIVED;
+use crate::ground::Ground;
 use crate::history::Note;
 use crate::model::{Edit, Task, TaskId};
 use crate::policy::Sight;
 use crate::status::Status;
-use crate::{audience, dependency, events, policy, repo, service};
+use crate::{dependency, events, policy, repo, service};
 
 /// An edit that was checked and is to be written.
 #[derive(Debug)]
@@ -42,6 +44,59 @@ impl Planned {
     }
 }
 
+/// An edit that the caller may make and that changes something; what it rests
+/// on is yet to be looked at.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    /// The task as it is to be.
+    pub(crate) after: Task,
+    fields: Vec<&'static str>,
+    reason: Option<String>,
+    /// Who is to do it, as the body has it.
+    sent: Option<Vec<UserId>>,
+}
+
+impl Meant {
+    /// What an edit of a locked task is to make of it; `None` if nothing
+    /// differs.
+    ///
+    /// # Errors
+    /// 403; 412 with the present state.
+    pub(crate) fn by(
+        ctx: &Ctx,
+        (before, sight): (&Task, &Sight),
+        (version, edit): (i32, Edit),
+    ) -> Result<Option<Self>, Fault> {
+        policy::update(ctx, sight).require()?;
+        if before.version != version {
+            return Err(service::stale(before));
+        }
+        let (reason, sent) = (edit.override_reason.clone(), edit.assigned_to.clone());
+        let (after, fields) = edit.apply(before, ctx.now());
+        Ok((!fields.is_empty()).then_some(Self { after, fields, reason, sent }))
+    }
+
+    pub(crate) fn is_in_another_category(&self, before: &Task) -> bool {
+        before.category_id != self.after.category_id
+    }
+
+    /// Whoever has to be able to see the task where it will be, and the place
+    /// that names them.
+    pub(crate) fn newcomers(&self, before: &Task) -> Vec<(String, UserId)> {
+        let moved = before.channel_id != self.after.channel_id;
+        let stays = |user| !moved && before.assigned_to.contains(user);
+        let sent = self.sent.as_deref().unwrap_or_default().iter().enumerate();
+        let sent = sent.filter(|(_, user)| !stays(user));
+        let mut named: Vec<_> =
+            sent.map(|(at, user)| (format!("#/assignedTo/{at}"), *user)).collect();
+        if moved && self.sent.is_none() {
+            let all = self.after.assigned_to.iter();
+            named.extend(all.map(|user| ("#/channelId".to_owned(), *user)));
+        }
+        named
+    }
+}
+
 /// Edits a task that was read under its lock.
 ///
 /// # Errors
@@ -53,13 +108,16 @@ pub(crate) async fn apply_in(
     version: i32,
     edit: Edit,
 ) -> Result<Task, Fault> {
-    let Some(planned) = plan(tx, ctx, (&before, &sight), (version, edit), None).await? else {
+    let Some(meant) = Meant::by(ctx, (&before, &sight), (version, edit))? else {
         return Ok(before);
     };
+    let ground = Ground::of(tx, ctx, &[(&before, &meant)]).await?;
+    let planned = plan(tx, ctx, (&before, meant), &ground, None).await?;
     let updated = repo::update(tx, &planned.note(ctx), &planned.after).await?;
     let after = updated.ok_or_else(|| service::stale(&before))?;
     let streams = audience::of(tx, &after).await?;
-    tell(tx, &planned, &after, streams).await?;
+    let leavers = audience::who_left(tx, &[(&before, &after)]).await?;
+    tell(tx, &planned, &after, streams, &leavers);
     if planned.turns() {
         let dependents = repo::lock_dependents(tx, &[before.id]).await?;
         dependency::refresh(tx, ctx, &dependents).await?;
@@ -67,26 +125,17 @@ pub(crate) async fn apply_in(
     Ok(after)
 }
 
-/// What an edit makes of a task that is locked; `None` if nothing differs. What
-/// it waits for is looked up where that is asked, unless it is `known`.
+/// What becomes of a locked task. What it waits for is looked up where that is
+/// asked, unless it is `known`.
 pub(crate) async fn plan(
     tx: &mut Tx,
     ctx: &Ctx,
-    (before, sight): (&Task, &Sight),
-    (version, edit): (i32, Edit),
+    (before, meant): (&Task, Meant),
+    ground: &Ground,
     known: Option<&Blockers>,
-) -> Result<Option<Planned>, Fault> {
-    policy::update(ctx, sight).require()?;
-    if before.version != version {
-        return Err(service::stale(before));
-    }
-    let (reason, sent) = (edit.override_reason.clone(), edit.assigned_to.clone());
-    let now = ctx.now();
-    let (mut after, mut fields) = edit.apply(before, now);
-    if fields.is_empty() {
-        return Ok(None);
-    }
-    check(tx, ctx, before, &after, sent.as_deref()).await?;
+) -> Result<Planned, Fault> {
+    ground.check(before, &meant)?;
+    let Meant { mut after, mut fields, reason, .. } = meant;
     let overrides = finishes_early(tx, before, &after, known).await?;
     if overrides && reason.is_none() {
         let blockers = match known {
@@ -102,9 +151,9 @@ pub(crate) async fn plan(
             fields.push("blocked");
         }
     }
-    after.updated_at = now;
+    after.updated_at = ctx.now();
     let reason = reason.filter(|_| overrides);
-    Ok(Some(Planned { before: before.clone(), after, fields, reason }))
+    Ok(Planned { before: before.clone(), after, fields, reason })
 }
 
 /// Whether an edit finishes a task that waits for others. One that was
@@ -134,12 +183,13 @@ async fn is_waiting(tx: &mut Tx, id: TaskId, known: Option<&Blockers>) -> Result
 
 /// The facts of an edit. Who is to do it is a fact of its own, the same that
 /// assigning leaves.
-pub(crate) async fn tell(
+pub(crate) fn tell(
     tx: &mut Tx,
     planned: &Planned,
     after: &Task,
     streams: Vec<Stream>,
-) -> Result<(), Fault> {
+    leavers: &Leavers,
+) {
     let Planned { before, fields, reason, .. } = planned;
     if *fields != ["assignedTo"] {
         let fact = events::updated(before, after, fields, streams.clone());
@@ -152,48 +202,7 @@ pub(crate) async fn tell(
     if !assigned.is_empty() || !unassigned.is_empty() {
         tx.emit(events::assigned(after, &assigned, &unassigned, streams));
     }
-    audience::tell_who_left(tx, before, after).await
-}
-
-/// What the new values rest on, all that is wrong with them at once.
-async fn check(
-    tx: &mut Tx,
-    ctx: &Ctx,
-    before: &Task,
-    after: &Task,
-    sent: Option<&[sayso_access::UserId]>,
-) -> Result<(), Fault> {
-    let mut wrong = Vec::new();
-    let moved = before.channel_id != after.channel_id;
-    if moved {
-        repo::hold_channels(tx, before.channel_id, after.channel_id).await?;
-        if let Some(channel) = after.channel_id {
-            collect(&mut wrong, enter(tx, ctx, channel).await)?;
-        }
-    }
-    if before.category_id != after.category_id {
-        collect(&mut wrong, check_category(tx, after.category_id).await)?;
-    }
-    if after.metadata != before.metadata {
-        let map = after.metadata.as_object().cloned().unwrap_or_default();
-        collect(&mut wrong, Metadata::parse(map, "#/metadata").map(|_| ()))?;
-    }
-    if after.assigned_to.len() > assignment::ASSIGNEES_MAX {
-        return Err(Fault::new(&TOO_MANY_ASSIGNEES));
-    }
-    // A channel that the caller may not know of must not tell who is in it.
-    if wrong.is_empty() {
-        let stays = |user| !moved && before.assigned_to.contains(user);
-        let newcomers = sent.unwrap_or_default().iter().enumerate();
-        let newcomers = newcomers.filter(|(_, user)| !stays(user));
-        let mut named: Vec<_> =
-            newcomers.map(|(at, user)| (format!("#/assignedTo/{at}"), *user)).collect();
-        if moved && sent.is_none() {
-            named.extend(after.assigned_to.iter().map(|user| ("#/channelId".to_owned(), *user)));
-        }
-        wrong.extend(unknown_assignees(tx, after.channel_id, &named).await?);
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(Fault::new(&INVALID).with_all(wrong)) }
+    leavers.tell(tx, after);
 }
 
 /// What is plainly invalid is collected; anything else is an answer by itself.
@@ -214,7 +223,17 @@ pub(crate) fn collect(
 /// 422 where the caller may not know of the channel, 403
 /// `channel.not_a_member`, 409 `task.channel_archived`.
 pub(crate) async fn enter(tx: &mut Tx, ctx: &Ctx, channel: ChannelId) -> Result<(), Fault> {
-    let standing = require_member(tx, ctx, channel).await.map_err(named_in_body)?;
+    let caller = ctx.require_actor()?.user_id;
+    entered(standing(tx, channel, caller).await?)
+}
+
+/// Whether somebody may plan where they stand so; `None` where there is no such
+/// channel.
+///
+/// # Errors
+/// As [`enter`].
+pub(crate) fn entered(standing: Option<Standing>) -> Result<(), Fault> {
+    let standing = as_member(standing).map_err(named_in_body)?;
     if standing.archived { Err(Fault::new(&CHANNEL_ARCHIVED)) } else { Ok(()) }
 }
 

@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod explain;
 pub mod filter;
+pub(crate) mod ground;
 pub mod history;
 pub mod message;
 pub mod model;

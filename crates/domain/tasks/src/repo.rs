@@ -9,6 +9,8 @@ mod search;
 mod talk;
 mod walk;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sayso_access::UserId;
 use sayso_channels::{ChannelId, ChannelKind, MemberRole};
@@ -137,12 +139,13 @@ const HOLD_MEMBERSHIP: Sql = Sql::new(
 
 const ASSIGNABLE: Sql = Sql::new(
     "tasks.assignable",
-    "SELECT u.id FROM users u
-     WHERE u.id = ANY($1) AND u.active AND u.deleted_at IS NULL
-       AND ($2::uuid IS NULL
-            OR EXISTS (SELECT 1 FROM channels c WHERE c.id = $2 AND c.kind = 'public')
+    "SELECT a.channel_id, u.id FROM unnest($1::uuid[], $2::uuid[]) AS a(channel_id, user_id)
+     JOIN users u ON u.id = a.user_id
+     WHERE u.active AND u.deleted_at IS NULL
+       AND (a.channel_id IS NULL
+            OR EXISTS (SELECT 1 FROM channels c WHERE c.id = a.channel_id AND c.kind = 'public')
             OR EXISTS (SELECT 1 FROM channel_members m
-                       WHERE m.channel_id = $2 AND m.user_id = u.id))
+                       WHERE m.channel_id = a.channel_id AND m.user_id = u.id))
      FOR SHARE OF u",
 );
 
@@ -260,14 +263,15 @@ async fn lock_by(
     Ok(true)
 }
 
-/// Those of `users` who may be assigned to a task of the channel.
+/// Those of some people who may be assigned to a task of the channel beside
+/// them, or of none.
 pub(crate) async fn assignable(
     tx: &mut Tx,
-    channel: Option<ChannelId>,
-    users: &[UserId],
-) -> Result<Vec<UserId>, DbError> {
-    let rows = tx.rows(&ASSIGNABLE, &[&users, &channel]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    pairs: impl Iterator<Item = (Option<ChannelId>, UserId)>,
+) -> Result<BTreeSet<(Option<ChannelId>, UserId)>, DbError> {
+    let (channels, users): (Vec<Option<ChannelId>>, Vec<UserId>) = pairs.unzip();
+    let rows = tx.rows(&ASSIGNABLE, &[&channels, &users]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 pub(crate) use audience::{concerned, hold_channels, lines_of, members, without_sight};

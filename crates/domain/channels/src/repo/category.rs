@@ -48,7 +48,8 @@ const LOCK_DELETED: Sql = Sql::new(
 /// What is put into a category rests on this row.
 const HOLD: Sql = Sql::new(
     "categories.hold",
-    "SELECT c.kind FROM categories c WHERE c.id = $1 AND c.deleted_at IS NULL FOR SHARE",
+    "SELECT c.id, c.kind FROM categories c WHERE c.id = ANY($1) AND c.deleted_at IS NULL
+     ORDER BY c.id FOR SHARE",
 );
 
 /// Whoever gives a category another place in the tree holds this: two moves
@@ -186,12 +187,14 @@ pub(crate) async fn lock_deleted_category(
     Ok(tx.row(&LOCK_DELETED, &[&id]).await?.as_ref().map(category))
 }
 
-/// The kind of a category, which is held until the end of the transaction.
-pub(crate) async fn hold_category(
+/// Those of `ids` that exist, each with its kind; held until the end of the
+/// transaction.
+pub(crate) async fn hold_categories(
     tx: &mut Tx,
-    id: CategoryId,
-) -> Result<Option<CategoryKind>, DbError> {
-    Ok(tx.row(&HOLD, &[&id]).await?.map(|row| CategoryKind::parse(row.get(0))))
+    ids: &[CategoryId],
+) -> Result<Vec<(CategoryId, CategoryKind)>, DbError> {
+    let rows = tx.rows(&HOLD, &[&ids]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), CategoryKind::parse(row.get(1)))).collect())
 }
 
 /// Keeps everybody else from giving categories another place.

@@ -29,20 +29,21 @@ const LINES_OF: Sql = Sql::new(
 
 const MEMBERS: Sql = Sql::new(
     "tasks.members",
-    "SELECT user_id FROM channel_members WHERE channel_id = $1 ORDER BY user_id",
+    "SELECT channel_id, user_id FROM channel_members WHERE channel_id = ANY($1)",
 );
 
 /// Nobody comes or goes while it is told who has lost sight.
 const HOLD_CHANNELS: Sql = Sql::new(
     "tasks.hold_channels",
-    "SELECT id FROM channels WHERE id IN ($1, $2) ORDER BY id FOR SHARE",
+    "SELECT id FROM channels WHERE id = ANY($1) ORDER BY id FOR SHARE",
 );
 
-/// Those of `$2` whom nothing connects with the task `$1` any more.
+/// Those of the people `$2` whom nothing connects any more with the task that
+/// stands in the same place of `$1`.
 const WITHOUT_SIGHT: Sql = Sql::new(
     "tasks.without_sight",
-    "SELECT lost.id FROM unnest($2::uuid[]) AS lost(id)
-     JOIN tasks t ON t.id = $1
+    "SELECT t.id, lost.id FROM unnest($1::uuid[], $2::uuid[]) AS lost(task, id)
+     JOIN tasks t ON t.id = lost.task
      LEFT JOIN channels c ON c.id = t.channel_id
      WHERE t.created_by <> lost.id AND NOT t.assigned_to @> ARRAY[lost.id]
        AND coalesce(c.kind <> 'public', true)
@@ -75,32 +76,28 @@ pub(crate) async fn lines_of(
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// The members of a channel.
-pub(crate) async fn members(tx: &mut Tx, channel: ChannelId) -> Result<Vec<UserId>, DbError> {
-    let rows = tx.rows(&MEMBERS, &[&channel]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+/// The members of channels, each with the channel.
+pub(crate) async fn members(
+    tx: &mut Tx,
+    channels: &[ChannelId],
+) -> Result<Vec<(ChannelId, UserId)>, DbError> {
+    let rows = tx.rows(&MEMBERS, &[&channels]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Keeps the members of channels from changing until the end of the
 /// transaction.
-pub(crate) async fn hold_channels(
-    tx: &mut Tx,
-    one: Option<ChannelId>,
-    other: Option<ChannelId>,
-) -> Result<(), DbError> {
-    tx.rows(&HOLD_CHANNELS, &[&one, &other]).await?;
+pub(crate) async fn hold_channels(tx: &mut Tx, channels: &[ChannelId]) -> Result<(), DbError> {
+    tx.rows(&HOLD_CHANNELS, &[&channels]).await?;
     Ok(())
 }
 
-/// Those of `users` whom nothing connects with the task any more.
+/// Those of some tasks and people whom nothing connects any more.
 pub(crate) async fn without_sight(
     tx: &mut Tx,
-    id: TaskId,
-    users: &[UserId],
-) -> Result<Vec<UserId>, DbError> {
-    if users.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = tx.rows(&WITHOUT_SIGHT, &[&id, &users]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    pairs: &[(TaskId, UserId)],
+) -> Result<Vec<(TaskId, UserId)>, DbError> {
+    let (tasks, users): (Vec<TaskId>, Vec<UserId>) = pairs.iter().copied().unzip();
+    let rows = tx.rows(&WITHOUT_SIGHT, &[&tasks, &users]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
