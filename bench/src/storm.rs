@@ -38,6 +38,8 @@ pub struct Stormed {
     pub times: Times,
     /// CPU meanwhile.
     pub cpu: Cpu,
+    /// Statements meanwhile, whoever asked them, where the server counts them.
+    pub statements: Option<f64>,
 }
 
 /// So many.
@@ -49,6 +51,7 @@ pub async fn measure(server: &Running, sockets: usize, replays: bool) -> Result<
     }
     miss(server).await?;
     tokio::time::sleep(AWAY).await;
+    let asked_before = statements(server).await?;
     let before = server.aim.processes.cpu()?;
     let started = Instant::now();
     let mut coming = JoinSet::new();
@@ -80,19 +83,33 @@ pub async fn measure(server: &Running, sockets: usize, replays: bool) -> Result<
     }
     stormed.seconds = started.elapsed().as_secs_f64();
     stormed.cpu = server.aim.processes.cpu()?.since(before);
+    let asked = statements(server).await?;
+    stormed.statements = asked.zip(asked_before).map(|(after, before)| after - before);
     for socket in there {
         socket.close().await;
     }
     eprintln!(
-        "{:<6} storm: {} back in {:.2} s, {} lost, {} replayed, server {:.0} ms",
+        "{:<6} storm: {} back in {:.2} s, {} lost, {} replayed, server {:.0} ms, {:?} statements",
         server.name,
         stormed.back,
         stormed.seconds,
         stormed.lost,
         stormed.replayed,
-        stormed.cpu.server
+        stormed.cpu.server,
+        stormed.statements
     );
     Ok(stormed)
+}
+
+/// Statements that a server has asked so far; `None` where it does not count
+/// them.
+async fn statements(server: &Running) -> Result<Option<f64>> {
+    let answer = server.client(0).await?.ask(&Ask::get("/metrics")).await?;
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    let counts = text.lines().filter(|line| line.starts_with("sayso_db_statement_seconds_count"));
+    let counts: Vec<f64> =
+        counts.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+    Ok((!counts.is_empty()).then(|| counts.iter().sum()))
 }
 
 async fn miss(server: &Running) -> Result<()> {

@@ -134,8 +134,10 @@ fn storm(page: &mut Page, results: &Results) {
         "p50, s",
         "server CPU, ms",
         "PostgreSQL CPU, ms",
+        "statements a socket",
     ]);
     for (name, one) in [("Sayso", sayso), ("peer", peer)] {
+        let each = one.statements.map(|all| all / one.back.max(1) as f64);
         page.row(&[
             name.to_owned(),
             one.back.to_string(),
@@ -145,6 +147,7 @@ fn storm(page: &mut Page, results: &Results) {
             format!("{:.2}", one.times.percentile(50) / 1_000.0),
             short(one.cpu.server),
             short(one.cpu.postgres),
+            each.map_or_else(|| "–".to_owned(), short),
         ]);
     }
     if sayso.lost > 0 {
