@@ -2,23 +2,31 @@
 //! on this machine, and its metrics are those that a server has.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use sayso_testkit::{Client, TestFolder, until};
+use sayso_telemetry::METRICS;
+use sayso_testkit::{Client, Sockets, TestFolder, until};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::company::open_channel;
+use crate::company::{connect, open_channel};
 use crate::golden::root;
+use crate::{promql, yaml};
 
 /// Some things are measured every few seconds only.
 const MEASURED_WITHIN: Duration = Duration::from_secs(30);
+/// What is measured last: by whoever leads, by a consumer, of a socket.
+const LATE: [&str; 4] = [
+    "sayso_consumer_lag_events",
+    "sayso_db_oldest_snapshot_seconds",
+    "sayso_realtime_offered_total",
+    "sayso_realtime_sockets",
+];
 
 /// Counted only when something goes wrong: a server that is well has no line
 /// for them yet.
-const RARE: [&str; 15] = [
+const RARE: [&str; 13] = [
     "sayso_access_refusals_total",
     "sayso_access_refusals_unwritten_total",
     "sayso_auth_hash_refused_total",
@@ -30,14 +38,60 @@ const RARE: [&str; 15] = [
     "sayso_limits_refused_total",
     "sayso_log_consumers_given_up_total",
     "sayso_realtime_closed_total",
-    "sayso_realtime_offered_total",
     "sayso_realtime_refused_total",
-    "sayso_realtime_sockets",
     "sayso_sequencer_quarantined_total",
 ];
 
-fn text(file: &str) -> String {
+/// A file of the repository.
+#[track_caller]
+pub fn text(file: &str) -> String {
     std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// What a panel or an alert asks Prometheus, and which labels of the answer it
+/// shows.
+struct Question {
+    expr: String,
+    shown: Vec<String>,
+}
+
+impl Question {
+    fn new(expr: &Value, told: &[&Value]) -> Self {
+        let told = told.iter().map(|text| text.as_str().expect("it is a text"));
+        let expr = expr.as_str().expect("an expression is a text").to_owned();
+        Self { expr, shown: told.flat_map(shown).collect() }
+    }
+}
+
+/// The labels that a text puts in: `{{code}}` in a legend, `{{ $labels.code }}` in
+/// an alert.
+fn shown(text: &str) -> Vec<String> {
+    let inside = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
+    let labels = inside.map(str::trim).filter(|name| *name != "$value");
+    labels.map(|name| name.trim_start_matches("$labels.").to_owned()).collect()
+}
+
+fn dashboard() -> Vec<Question> {
+    let file: Value = serde_json::from_str(&text("deploy/grafana-dashboard.json")).unwrap();
+    let panels = file["panels"].as_array().unwrap();
+    assert!(panels.len() > 10, "{} panels", panels.len());
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.map(|target| Question::new(&target["expr"], &[&target["legendFormat"]])).collect()
+}
+
+/// The rules of all groups.
+fn rules() -> Vec<Value> {
+    let file = yaml::file("deploy/alerts.yml");
+    let groups = file["groups"].as_array().unwrap();
+    groups.iter().flat_map(|group| group["rules"].as_array().unwrap()).cloned().collect()
+}
+
+fn alerts() -> Vec<Question> {
+    let question = |rule: &Value| {
+        let told = &rule["annotations"];
+        Question::new(&rule["expr"], &[&told["summary"], &told["do"]])
+    };
+    rules().iter().map(question).collect()
 }
 
 /// Every name of ours in a text, without what Prometheus adds to histograms.
@@ -49,6 +103,11 @@ fn names(text: &str) -> BTreeSet<String> {
         ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
     })
     .collect()
+}
+
+/// The lines of `/metrics` that measure something.
+fn measurements(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// A program's verdict; `None` where it is not installed.
@@ -73,44 +132,98 @@ fn assert_well(output: &Output) {
 async fn dashboard_and_alerts_ask_only_for_what_a_server_measures() {
     let cluster = Cluster::found().await;
     let ceo = &cluster.company.ceo;
+    let sockets = Sockets::start();
+    connect(&sockets, "ceo", ceo).await;
     let channel = open_channel(ceo, "all hands", &[]).await;
     let path = format!("/api/channels/{channel}/messages");
     ceo.post(&path, json!({ "content": "measured" })).await.expect(201);
-    let mut measured = BTreeSet::new();
+    let urls = [cluster.company.server.url(), cluster.second.url()];
+    let mut pages = [String::new(), String::new()];
+    let mut measured: BTreeSet<String> = BTreeSet::new();
     until("both nodes to measure", MEASURED_WITHIN, async || {
-        for url in [cluster.company.server.url(), cluster.second.url()] {
-            measured.extend(names(&Client::anonymous(&url).get("/metrics").await.text));
+        for (page, url) in pages.iter_mut().zip(&urls) {
+            *page = Client::anonymous(url).get("/metrics").await.text;
+            measured.extend(measurements(page).flat_map(names));
         }
-        let led = ["sayso_consumer_lag_events", "sayso_db_oldest_snapshot_seconds"];
-        led.iter().all(|name| measured.contains(*name)).then_some(())
+        LATE.iter().all(|name| measured.contains(*name)).then_some(())
     })
     .await;
 
-    let code = code(&root().join("crates"));
-    for file in ["deploy/alerts.yml", "deploy/grafana-dashboard.json"] {
-        let asked = names(&text(file));
-        assert!(asked.len() > 10, "{file}: {asked:?}");
-        for name in asked.iter().filter(|name| !measured.contains(*name)) {
-            assert!(RARE.contains(&name.as_str()), "{file}: nobody measures {name}");
-            assert!(code.contains(&format!("\"{name}\"")), "{file}: no code counts {name}");
-        }
+    for page in &pages {
+        assert_described(page);
     }
-    let dashboard: Value = serde_json::from_str(&text("deploy/grafana-dashboard.json")).unwrap();
-    assert!(dashboard["panels"].as_array().unwrap().len() > 10);
+    let files = [("deploy/alerts.yml", alerts()), ("deploy/grafana-dashboard.json", dashboard())];
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    for (file, questions) in files {
+        let asked: BTreeSet<String> =
+            questions.iter().flat_map(|question| names(&question.expr)).collect();
+        assert!(asked.len() > 10, "{file}: {asked:?}");
+        for name in asked.difference(&measured) {
+            assert!(RARE.contains(&name.as_str()), "{file}: nobody measures {name}");
+        }
+        all.extend(asked);
+    }
+    let idle: Vec<_> = RARE.iter().filter(|name| !all.contains(**name)).collect();
+    assert!(idle.is_empty(), "nobody asks for {idle:?}");
 }
 
-/// All code below a folder.
-fn code(folder: &Path) -> String {
-    let mut all = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all += &code(&path);
-        } else if path.extension().is_some_and(|end| end == "rs") {
-            all += &std::fs::read_to_string(path).unwrap();
-        }
+/// Whatever a node measures stands in the table of metrics, with its labels, and
+/// the node says what it means.
+#[track_caller]
+fn assert_described(page: &str) {
+    for line in measurements(page) {
+        assert_eq!(promql::faults(line), [""; 0], "{line}");
     }
-    all
+    let measured: BTreeSet<String> = measurements(page).flat_map(names).collect();
+    assert!(measured.len() > 15, "{measured:?}");
+    for metric in METRICS.iter().filter(|metric| measured.contains(metric.name)) {
+        let (name, kind) = (metric.name, metric.kind.name());
+        let told = format!("# HELP {name} {}\n# TYPE {name} {kind}\n", metric.doc);
+        assert!(page.contains(&told), "{told}");
+    }
+}
+
+#[test]
+fn dashboard_and_alerts_name_only_labels_that_there_are() {
+    for Question { expr, shown } in alerts().into_iter().chain(dashboard()) {
+        assert_eq!(promql::faults(&expr), [""; 0], "{expr}");
+        let kept = promql::kept(&expr);
+        let lost: Vec<_> = shown.iter().filter(|label| !kept.contains(&label.as_str())).collect();
+        assert!(lost.is_empty(), "{lost:?} are shown of {expr}");
+    }
+}
+
+#[test]
+fn every_alert_says_how_bad_it_is_and_what_to_do() {
+    let rules = rules();
+    assert!(rules.len() > 10, "{rules:?}");
+    for rule in &rules {
+        let severity = rule["labels"]["severity"].as_str();
+        assert!(matches!(severity, Some("page" | "ticket")), "{rule}");
+        let told = [&rule["alert"], &rule["annotations"]["summary"], &rule["annotations"]["do"]];
+        assert!(told.iter().all(|text| text.as_str().is_some_and(|it| !it.is_empty())), "{rule}");
+    }
+    let file = root().join("deploy/alerts.yml");
+    if let Some(output) = verdict("promtool", &["check", "rules", file.to_str().unwrap()]) {
+        assert_well(&output);
+    }
+}
+
+/// It is a comment there, since it is one of many that whoever runs Prometheus has.
+#[test]
+fn the_configuration_in_the_head_of_the_alerts_fetches_what_they_ask_for() {
+    let text = text("deploy/alerts.yml");
+    let head = text.lines().map_while(|line| line.strip_prefix('#'));
+    let config: Vec<&str> = head.filter_map(|line| line.strip_prefix("   ")).collect();
+
+    let config = yaml::read(&config.join("\n")).unwrap();
+
+    assert_eq!(config["rule_files"].as_array().unwrap().len(), 1);
+    let fetch = &config["scrape_configs"][0];
+    let targets = fetch["static_configs"][0]["targets"].as_array().unwrap();
+    assert!(targets.iter().all(|target| target.as_str().unwrap().ends_with(":8080")), "{fetch}");
+    let up = format!("up{{job=\"{}\"}}", fetch["job_name"].as_str().unwrap());
+    assert!(alerts().iter().any(|alert| alert.expr.contains(&up)), "nobody asks for {up}");
 }
 
 #[test]
@@ -140,64 +253,13 @@ fn the_unit_is_one_and_its_settings_are_settings() {
     }
 }
 
-/// `docker compose config` is not asked: it is on few machines. What it would
-/// find first is looked for here.
-#[test]
-fn what_compose_mounts_is_there() {
-    let compose = text("compose.yaml");
-    let mounted = compose.lines().filter_map(|line| line.trim().strip_prefix("- ./"));
-    let mounted: Vec<&str> = mounted.filter_map(|line| line.split(':').next()).collect();
-    assert!(mounted.len() >= 4, "{mounted:?}");
-    for file in mounted {
-        assert!(root().join(file).is_file(), "{file} is not there");
-    }
-}
-
-/// Nor is `docker build`. Cargo refuses a workspace of which a folder is missing,
-/// so the image is given every one that it names.
-#[test]
-fn the_image_is_built_from_every_folder_that_cargo_reads() {
-    let (ignored, manifest) = (text(".dockerignore"), text("Cargo.toml"));
-    let given: BTreeSet<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
-    let naming = manifest.lines();
-    let naming = naming.filter(|line| line.starts_with("members") || line.contains("path = "));
-    let paths = naming.flat_map(|line| line.split('"').skip(1).step_by(2));
-    let folders: BTreeSet<&str> = paths.filter_map(|path| path.split('/').next()).collect();
-
-    assert!(folders.contains("crates") && folders.contains("vendor"), "{folders:?}");
-    assert!(folders.is_subset(&given), "{folders:?} are not all in {given:?}");
-}
-
-/// The number that stands behind a key.
-fn number(text: &str, key: &str) -> u64 {
-    let rest = text.split_once(key).unwrap_or_else(|| panic!("{key} is not there")).1;
-    let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next().unwrap();
-    digits.parse().unwrap_or_else(|error| panic!("{key} {digits:?}: {error}"))
-}
-
-/// Each of these kept the containers from starting, or failed in them later.
-#[test]
-fn compose_gives_what_the_configurations_ask_for() {
-    let (compose, haproxy) = (text("compose.yaml"), text("deploy/haproxy.cfg"));
-    let (_, balancer) = compose.split_once("\n  balancer:").unwrap();
-    let descriptors = number(balancer, "hard:");
-    assert!(descriptors > 2 * number(&haproxy, "\n    maxconn"), "{descriptors}");
-
-    let maintenance = number(&text("deploy/postgresql.conf"), "maintenance_work_mem = '");
-    assert!(number(&compose, "shm_size:") > maintenance);
-
-    let trusted = compose.split_once("TRUSTED_PROXIES: ").unwrap().1.lines().next().unwrap();
-    let (_, networks) = compose.split_once("\nnetworks:").unwrap();
-    let inside = networks.split_once("subnet: ").unwrap().1.split(' ').next().unwrap();
-    let gateway = networks.split_once("gateway: ").unwrap().1.split(' ').next().unwrap();
-    assert_eq!(trusted, format!("{inside},{gateway}"));
-
-    // One that names its syntax is built only where Docker's registry is reached.
-    assert!(!text("Dockerfile").starts_with("# syntax"));
-}
-
 #[test]
 fn a_name_of_a_histogram_is_found_without_its_ending() {
     let found = names("rate(sayso_x_seconds_bucket[5m]) / sayso_y_total{a=\"b\"}");
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["sayso_x_seconds", "sayso_y_total"]);
+}
+
+#[test]
+fn the_labels_that_a_text_puts_in_are_found() {
+    assert_eq!(shown("{{method}} at {{ $labels.route }}: {{ $value }} s"), ["method", "route"]);
 }

@@ -12,6 +12,7 @@ mod examples;
 #[cfg(test)]
 mod fixture;
 mod http;
+mod metrics;
 mod migrations;
 mod model;
 mod names;
@@ -59,6 +60,7 @@ const CHECKS: &[Check] = &[
     environment::check,
     examples::check,
     http::check,
+    metrics::check,
     migrations::check,
     model::check,
     names::check,

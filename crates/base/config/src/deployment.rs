@@ -10,8 +10,9 @@ section! {
     Deployment in "deployment" {
         /// Refuse what only a trial may have: passwords that everybody knows
         /// or that are short, limits that are off, a PostgreSQL that may lose
-        /// what it has confirmed, a Redis without a password on another
-        /// machine, `serve --demo`.
+        /// what it has confirmed, one that was named without a
+        /// `secrets.root_key`, a Redis without a password on another machine,
+        /// `serve --demo`.
         production: bool = false, "true or false";
     }
 }
@@ -55,10 +56,16 @@ pub(crate) fn check(settings: &Settings, refuse: &mut impl FnMut(&str, &str)) {
     if redis.url.as_ref().is_some_and(|url| is_open_elsewhere(url.expose())) {
         refuse("redis.url", "names no password, and the server is on another machine");
     }
-    if let Some(key) = &settings.secrets.root_key
-        && is_weak_key(key.expose())
-    {
-        refuse("secrets.root_key", "is no random key: make one with openssl rand -hex 32");
+    match &settings.secrets.root_key {
+        Some(key) if is_weak_key(key.expose()) => {
+            refuse("secrets.root_key", "is no random key: make one with openssl rand -hex 32");
+        }
+        // Several nodes may share it, and one is moved to another machine.
+        None if database.url.is_some() => refuse(
+            "secrets.root_key",
+            "must be set in production where database.url is: each node would make its own",
+        ),
+        Some(_) | None => {}
     }
     let passphrase = settings.backup.passphrase.as_ref().map(Secret::expose);
     if let Some(why) = passphrase.and_then(|text| weakness(text)) {

@@ -1,4 +1,5 @@
-//! The root key: as set, or made once and kept in the data folder.
+//! The root key: as set, or made once and kept in the data folder; and those
+//! that were before it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,6 +14,9 @@ use crate::Settings;
 
 /// The file that keeps the key.
 const FILE: &str = "secret.key";
+/// The file that keeps those that were the key before, one a line: a restore
+/// puts them there.
+const PREVIOUS_FILE: &str = "previous.keys";
 
 /// Why there is no root key.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,9 @@ impl Settings {
     /// The root key: `secrets.root_key`, else the one kept in the data folder,
     /// which is made at the first call. Processes that make it at once agree
     /// on one.
+    ///
+    /// Whether one may be made only the database knows: one that has had a key
+    /// is lost under another.
     pub fn root_key(&self, random: &Random) -> Result<RootKey, RootKeyError> {
         if let Some(key) = &self.secrets.root_key {
             let damaged = || RootKeyError::Damaged { place: "secrets.root_key".to_owned() };
@@ -107,12 +114,66 @@ fn write_key(path: &Path, digits: &str) -> io::Result<()> {
 }
 
 impl Settings {
+    /// The digits of the keys that were the root key before: those that are
+    /// set, then those that are kept in the data folder and are not among them.
+    pub fn previous_root_key_digits(&self) -> Result<Vec<Secret<String>>, RootKeyError> {
+        let path = self.previous_root_keys_file();
+        let kept = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            // Who is given the key may have no data folder that they can read.
+            Err(_) if self.secrets.root_key.is_some() => String::new(),
+            Err(error) => return Err(RootKeyError::Io { path, error }),
+        };
+        let set = self.secrets.previous_root_keys.expose().iter().map(String::as_str);
+        let both = set.map(|text| (true, text)).chain(kept.lines().map(|text| (false, text)));
+        let mut all: Vec<Secret<String>> = Vec::new();
+        for (is_set, text) in both {
+            let digits = Secret::new(text.trim().to_owned());
+            if parse(digits.expose()).is_none() {
+                let place = if is_set {
+                    "secrets.previous_root_keys".to_owned()
+                } else {
+                    path.display().to_string()
+                };
+                return Err(RootKeyError::Damaged { place });
+            }
+            if !all.contains(&digits) {
+                all.push(digits);
+            }
+        }
+        Ok(all)
+    }
+
     /// The keys that were the root key before.
     pub fn previous_root_keys(&self) -> Result<Vec<RootKey>, RootKeyError> {
-        let damaged = || RootKeyError::Damaged { place: "secrets.previous_root_keys".to_owned() };
-        let texts = self.secrets.previous_root_keys.expose().iter();
-        texts.map(|text| parse(text.trim()).map(RootKey::new).ok_or_else(damaged)).collect()
+        Ok(self.previous_root_key_digits()?.iter().filter_map(root_key_of).collect())
     }
+
+    /// Where keys that were the root key before are kept that are not set.
+    #[must_use]
+    pub fn previous_root_keys_file(&self) -> PathBuf {
+        self.data_dir.join(PREVIOUS_FILE)
+    }
+
+    /// Keeps keys that were the root key before in the data folder, beside
+    /// those that are there.
+    pub fn keep_previous_root_keys(&self, digits: &[Secret<String>]) -> Result<(), RootKeyError> {
+        let path = self.previous_root_keys_file();
+        let kept = add_keys(&path, digits);
+        kept.map_err(|error| RootKeyError::Io { path, error })
+    }
+}
+
+/// Writes keys behind those that a file has.
+fn add_keys(path: &Path, digits: &[Secret<String>]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let lines: String = digits.iter().map(|digits| format!("{}\n", digits.expose())).collect();
+    file.write_all(lines.as_bytes())?;
+    file.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 /// Reads 64 hexadecimal digits.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sayso_config::{ConfigFault, LogFormat, Settings, reference};
 use sayso_kernel::Random;
 use sayso_kernel::hex;
+use sayso_kernel::secret::Secret;
 
 /// A folder that is removed when the test ends.
 struct Folder(PathBuf);
@@ -309,6 +310,47 @@ fn a_production_refuses_everything_that_only_a_trial_may_have_at_once() {
         ]
     );
     assert!(load(None, &[("SAYSO_DEPLOYMENT__PRODUCTION", "true")], &[]).is_ok());
+}
+
+#[test]
+fn a_production_on_a_named_database_must_be_given_its_root_key() {
+    let random = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let named = [
+        ("SAYSO_DEPLOYMENT__PRODUCTION", "true"),
+        ("DATABASE_URL", "postgres://sayso@%2Frun%2Fpostgresql/sayso"),
+    ];
+    let folder = Folder::new();
+    let key = folder.file("key", random);
+    let key = key.to_str().expect("unicode");
+
+    let told = faults(None, &named);
+
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("secrets.root_key: must be set in production"), "{told:?}");
+    for given in [("SAYSO_SECRETS__ROOT_KEY", random), ("SAYSO_SECRETS__ROOT_KEY_FILE", key)] {
+        assert!(load(None, &[&named[..], &[given]].concat(), &[]).is_ok(), "{given:?}");
+    }
+}
+
+#[test]
+fn keys_that_were_are_those_that_are_set_and_those_that_a_restore_has_kept() {
+    let folder = Folder::new();
+    let (one, two, three) = ("01".repeat(32), "02".repeat(32), "03".repeat(32));
+    let mut settings = Settings::at(folder.0.clone());
+    settings.secrets.previous_root_keys = Secret::new(vec![one.clone()]);
+    let kept = [two.clone(), one.clone()].map(Secret::new);
+
+    settings.keep_previous_root_keys(&kept).expect("they are kept");
+    settings.keep_previous_root_keys(&[Secret::new(three.clone())]).expect("it is kept");
+
+    let all = settings.previous_root_key_digits().expect("they can be read");
+    assert_eq!(all, [one, two, three].map(Secret::new));
+    assert_eq!(settings.previous_root_keys().expect("they are keys").len(), 3);
+    let file = settings.previous_root_keys_file();
+    assert_eq!(fs::metadata(&file).expect("the file").permissions().mode() & 0o777, 0o600);
+    fs::write(&file, "short\n").expect("written");
+    let error = settings.previous_root_keys().expect_err("refused").to_string();
+    assert!(error.contains("previous.keys does not hold a root key"), "{error}");
 }
 
 #[test]

@@ -79,7 +79,19 @@ impl Vault {
     /// Whether it was sealed under the present key.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {
-        sealed.len() > HEAD_LEN && sealed[0] == VERSION && sealed[1..=ID_LEN] == self.keys[0].id
+        self.key_of(sealed) == Some(0)
+    }
+
+    /// The place of the key that it was sealed under: 0 is the present one,
+    /// then come the earlier ones as they were given; `None` when it names none
+    /// of them. Opens nothing.
+    #[must_use]
+    pub fn key_of(&self, sealed: &[u8]) -> Option<usize> {
+        let (head, body) = sealed.split_at_checked(HEAD_LEN)?;
+        if body.is_empty() || head[0] != VERSION {
+            return None;
+        }
+        self.keys.iter().position(|key| head[1..=ID_LEN] == key.id)
     }
 
     /// By what a sealed value can be found again without opening any: a keyed
@@ -134,5 +146,15 @@ mod tests {
         assert!(new.is_current(&again) && old.open("a", &again).is_none());
         assert_eq!(new.lookups("a", b"x")[1], old.lookups("a", b"x")[0]);
         assert_ne!(new.lookups("a", b"x")[0], new.lookups("b", b"x")[0]);
+    }
+
+    #[test]
+    fn what_is_sealed_says_under_which_key_without_being_opened() {
+        let (old, new) = (Vault::new(&root(1), &[]), Vault::new(&root(3), &[root(2), root(1)]));
+        let sealed = old.seal(&Random::seeded(1), "a", b"secret");
+
+        assert_eq!((old.key_of(&sealed), new.key_of(&sealed)), (Some(0), Some(2)));
+        assert_eq!(Vault::new(&root(3), &[root(2)]).key_of(&sealed), None);
+        assert_eq!(new.key_of(&sealed[..HEAD_LEN]), None, "there is nothing behind its head");
     }
 }

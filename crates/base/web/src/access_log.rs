@@ -12,9 +12,6 @@ use sayso_db::Cost;
 use crate::identity::CalledBy;
 use crate::request_id::RequestId;
 
-/// Histogram of the time a request took, in microseconds, by `method`,
-/// `route` and `status`; its count is the number of requests.
-pub const HTTP_REQUEST_MICROS: &str = "sayso_http_request_micros";
 /// From here on a request is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -53,19 +50,14 @@ pub(crate) struct Line<'a> {
 
 pub(crate) fn write(line: &Line<'_>) {
     let Line { took, route, .. } = *line;
-    let (method, status) = (name(line.method), line.status.as_u16());
     if took >= SLOW {
         tell!(tracing::info, line, "slow request");
     } else {
         tell!(tracing::debug, line, "request");
     }
-    let labels =
-        [("method", method.into()), ("route", route.to_owned().into()), ("status", label(status))];
-    metrics::histogram!(HTTP_REQUEST_MICROS, &labels[..]).record(took.as_secs_f64() * 1e6);
-}
-
-fn label(status: u16) -> metrics::SharedString {
-    status.to_string().into()
+    metrics::histogram!("sayso_http_request_micros", "method" => name(line.method),
+                        "route" => route.to_owned(), "status" => line.status.as_u16().to_string())
+    .record(took.as_secs_f64() * 1e6);
 }
 
 /// Names we know; a client may invent others, and each would be a series.

@@ -59,7 +59,6 @@ pub mod told;
 pub mod unasked;
 mod write;
 
-pub use access_log::HTTP_REQUEST_MICROS;
 pub use body::Body;
 pub use codes::CODES;
 pub use etag::{IfMatch, required_version};

@@ -86,8 +86,10 @@ impl Refusals {
             if noted.is_empty() {
                 continue;
             }
+            let count: u64 = noted.values().map(|(_, count)| u64::from(*count)).sum();
             let ctx = Ctx::anonymous(Via::System, clock.clone(), random.clone());
             if let Err(fault) = write(&db, &ctx, noted.into_iter().collect()).await {
+                metrics::counter!("sayso_access_refusals_unwritten_total").increment(count);
                 tracing::error!(%fault, "refusals could not be written to the audit");
             }
         }

@@ -1,4 +1,7 @@
-//! Sealing everything anew, after the root key was changed.
+//! Sealing everything anew, after the root key was changed, and looking under
+//! which root key things are sealed.
+
+use std::collections::BTreeMap;
 
 use sayso_access::{Ctx, UserId};
 use sayso_db::{Db, Tx};
@@ -55,6 +58,43 @@ pub async fn reseal(db: &Db, ctx: &Ctx, vault: &Vault) -> Result<Resealed, Fault
         after = next;
     }
     Ok(all)
+}
+
+/// Under which keys something is sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealedUnder {
+    /// How much under each key of the vault that has sealed anything, by its
+    /// place there: the present one is 0.
+    pub known: BTreeMap<usize, u32>,
+    /// How much under a key that is none of them: it cannot be opened.
+    pub unknown: u32,
+}
+
+impl SealedUnder {
+    fn add(&mut self, place: Option<usize>) {
+        match place {
+            Some(place) => *self.known.entry(place).or_default() += 1,
+            None => self.unknown += 1,
+        }
+    }
+}
+
+/// Counts what is sealed by the key that it names. Opens and changes nothing.
+pub async fn look(db: &Db, vault: &Vault) -> Result<SealedUnder, Fault> {
+    let mut found = SealedUnder::default();
+    let mut after = Some(UserId(Uuid::nil()));
+    while let Some(from) = after {
+        let rows = factors::seeds(&mut db.read(), from, BATCH).await?;
+        rows.iter().for_each(|(_, sealed)| found.add(vault.key_of(sealed)));
+        after = rows.last().map(|(user, _)| *user);
+    }
+    let mut after = Some(Uuid::nil());
+    while let Some(from) = after {
+        let rows = identities::list_sealed(&mut db.read(), from, BATCH).await?;
+        rows.iter().for_each(|(_, _, sealed)| found.add(vault.key_of(sealed)));
+        after = rows.last().map(|(id, ..)| *id);
+    }
+    Ok(found)
 }
 
 async fn seeds_in(

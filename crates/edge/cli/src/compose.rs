@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::root_key::{self, AnotherKey};
 use crate::storage::Storage;
 use crate::{doors, log, trash};
 
@@ -59,11 +60,21 @@ struct Parts {
 
 /// Starts everything, in the order in which it is needed.
 pub async fn start(settings: &Settings, clock: Clock, random: Random) -> Result<Node> {
+    start_under(settings, AnotherKey::Refused, clock, random).await
+}
+
+/// The same, and what becomes of a database whose root key is not here.
+pub(crate) async fn start_under(
+    settings: &Settings,
+    another: AnotherKey,
+    clock: Clock,
+    random: Random,
+) -> Result<Node> {
     // The door first: an address that is taken is told before anything else.
     let listeners = Listeners::bind(settings)?;
     let address = listeners.api.local_addr()?;
     let storage = Storage::serve(settings, &random).await?;
-    match start_on(&storage, listeners, settings, clock, random).await {
+    match start_on(&storage, listeners, settings, another, (clock, random)).await {
         Ok((auth, parts)) => Ok(Node { address, auth, storage, parts }),
         Err(error) => {
             storage.close().await;
@@ -91,13 +102,13 @@ async fn start_on(
     storage: &Storage,
     listeners: Listeners,
     settings: &Settings,
-    clock: Clock,
-    random: Random,
+    another: AnotherKey,
+    (clock, random): (Clock, Random),
 ) -> Result<(AuthState, Parts)> {
     // Before the first thing is counted.
     let metrics = MetricsText::install();
     let db = storage.open(settings).await?;
-    let root = settings.root_key(&random)?;
+    let root = root_key::opening(&db, settings, another, (&clock, &random)).await?;
     let hub = Hub::new(settings.realtime.ring_len);
     let presence = Presence::new(Duration::from_millis(settings.realtime.away_after_ms));
     let (redis, volatile) = (log::redis(settings)?, Volatile::default());
@@ -226,11 +237,12 @@ pub(crate) async fn beside(
     settings: &Settings,
     random: Random,
 ) -> Result<AuthState> {
-    let db = storage.open(settings).await?;
-    let root = settings.root_key(&random)?;
+    let (db, clock) = (storage.open(settings).await?, Clock::System);
+    let opened = root_key::opening(&db, settings, AnotherKey::Refused, (&clock, &random)).await;
+    let root = opened.inspect_err(|_| db.close())?;
     let (hub, presence) = (Hub::new(1), Presence::default());
     let cache = Cache::off();
-    let app = AppState::new(AppParts { db, clock: Clock::System, random, hub, presence, cache });
+    let app = AppState::new(AppParts { db, clock, random, hub, presence, cache });
     door(&app, settings, &root).await
 }
 

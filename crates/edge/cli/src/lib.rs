@@ -11,6 +11,7 @@ mod doors;
 mod greeting;
 mod log;
 mod repo;
+mod root_key;
 mod scale;
 mod storage;
 mod trash;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sayso_access::Role;
 use sayso_db::tokio_postgres::error::SqlState;
-use sayso_events::{AuditKey, Chain, Sequencer, SequencerLimits, verify_chain, verify_chain_of};
+use sayso_events::{
+    AuditKey, Chain, Sequencer, SequencerLimits, fits_the_audit, verify_chain, verify_chain_of,
+};
 use sayso_kernel::secret::RootKey;
 use sayso_testkit::{Candidate, Node, TestCtx, TestDatabase, judge, root_key, until};
 use tokio::sync::mpsc;
@@ -196,6 +198,24 @@ async fn a_chain_never_goes_back_to_a_key_that_it_has_left() {
 
     assert_eq!(found, Err(3));
     assert_eq!(turned, Err(2), "who signs at the end has not signed before");
+}
+
+#[tokio::test]
+async fn the_end_of_the_audit_fits_the_key_that_signed_it_last_and_none_while_it_is_empty() {
+    let database = database().await;
+    let (old, new) = (root_key(), RootKey::new([8; 32]));
+    let keys = [AuditKey::of(&old), AuditKey::of(&new)];
+    let fits = async |keys: &[AuditKey]| fits_the_audit(database.db(), keys).await.unwrap();
+
+    assert_eq!(fits(&keys).await, None);
+    entries_under(&database, &old, 1).await;
+    let first = (fits(&keys).await, fits(&keys[..1]).await, fits(&keys[1..]).await);
+    entries_under(&database, &new, 2).await;
+    let then = (fits(&keys).await, fits(&keys[..1]).await, fits(&keys[1..]).await);
+
+    assert_eq!(first, (Some(true), Some(true), Some(false)));
+    assert_eq!(then, (Some(true), Some(false), Some(true)));
+    assert_eq!(fits(&[]).await, Some(false), "somebody has signed it");
 }
 
 /// A node that signs the end of the audit whenever it looks.

@@ -75,11 +75,11 @@ pub async fn find(
 
 /// Sealed identities after `after`: id, provider, subject.
 pub async fn list_sealed(
-    tx: &mut Tx,
+    db: &mut impl Queries,
     after: Uuid,
     limit: i64,
 ) -> Result<Vec<(Uuid, String, Vec<u8>)>, DbError> {
-    let rows = tx.rows(&LIST, &[&after, &limit]).await?;
+    let rows = db.rows(&LIST, &[&after, &limit]).await?;
     let entry = |row: &Row| (row.get(0), row.get(1), row.get(2));
     Ok(rows.iter().map(entry).collect())
 }

@@ -141,11 +141,11 @@ pub async fn spend_code(
 
 /// Sealed seeds of people after `after`.
 pub async fn seeds(
-    tx: &mut Tx,
+    db: &mut impl Queries,
     after: UserId,
     limit: i64,
 ) -> Result<Vec<(UserId, Vec<u8>)>, DbError> {
-    let rows = tx.rows(&SEEDS, &[&after, &limit]).await?;
+    let rows = db.rows(&SEEDS, &[&after, &limit]).await?;
     let pair = |row: &Row| (row.get(0), row.get(1));
     Ok(rows.iter().map(pair).collect())
 }

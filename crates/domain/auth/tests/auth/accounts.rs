@@ -1,6 +1,7 @@
 //! Second factors, resets, addresses, how many sessions, and tokens of
 //! programs, as a client sees them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,6 +169,23 @@ async fn a_dump_without_the_root_key_yields_no_seed_and_a_new_root_key_reads_the
     let again = sayso_auth::reseal::reseal(db, &system, &alone).await.expect("it runs");
 
     assert_eq!((lost.lost, found.sealed, again.current), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn what_is_sealed_is_counted_by_the_root_key_that_it_is_sealed_under() {
+    let stage = Stage::new().await;
+    stage.person("ann@example.com", Role::Staff).await;
+    enable(&stage, &log_in(&stage, "ann@example.com").await).await;
+    let db = stage.database.db();
+    let look = async |previous: &[RootKey]| {
+        let vault = Vault::new(&RootKey::new([9; 32]), previous);
+        sayso_auth::reseal::look(db, &vault).await.expect("it is read")
+    };
+
+    let (alone, beside) = (look(&[]).await, look(&[RootKey::new([8; 32]), root_key()]).await);
+
+    assert_eq!((alone.unknown, alone.known.len()), (1, 0));
+    assert_eq!((beside.unknown, beside.known), (0, BTreeMap::from([(2, 1)])));
 }
 
 #[tokio::test]

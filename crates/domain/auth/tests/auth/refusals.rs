@@ -6,8 +6,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use sayso_access::{Ctx, Role, Via};
 use sayso_auth::{Refusals, bearer};
+use sayso_db::tokio_postgres::Config;
+use sayso_db::{Db, DbLimits};
+use sayso_kernel::Fault;
+use sayso_kernel::fault::FORBIDDEN;
 use sayso_testkit::{Node, TestCtx, TestDatabase, judge};
 use sayso_web::Identity;
 use tokio_util::sync::CancellationToken;
@@ -61,4 +66,25 @@ async fn refusals_are_written_together_once_each_with_their_count() {
     assert_eq!(found, [(who, "/audit".into(), 1), (who, "/tasks/{id}".into(), 3)]);
     assert!(rows.iter().all(|row| row.get::<_, String>(3) == "http staff"));
     node.stop().await;
+}
+
+#[tokio::test]
+async fn refusals_that_the_database_does_not_take_are_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let (stage, noted, stop) = (TestCtx::new(), Refusals::default(), CancellationToken::new());
+    let ctx = Ctx::anonymous(Via::Http, stage.clock.clone(), stage.random.clone());
+    for event in ["message.send", "message.send", "message.edit"] {
+        noted.note_socket(&ctx, event, &Fault::new(&FORBIDDEN));
+    }
+    let mut nowhere = Config::new();
+    nowhere.host("127.0.0.1").port(1);
+    let limits = DbLimits::from(&sayso_config::Database::default());
+    let db = Db::new(nowhere, &limits).unwrap();
+    stop.cancel();
+
+    noted.run(db, stage.clock.clone(), stage.random.clone(), stop).await;
+
+    let measured = recorder.handle().render();
+    assert!(measured.contains("\nsayso_access_refusals_unwritten_total 3\n"), "{measured}");
 }

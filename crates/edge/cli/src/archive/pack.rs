@@ -7,7 +7,7 @@ use sayso_kernel::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use super::tar::Writer;
-use super::{ABOUT, About, END, End, KEY, PART};
+use super::{ABOUT, About, END, End, KEY, Keys, PART, PREVIOUS_KEYS};
 
 /// The dump is kept in memory by so much.
 const PART_BYTES: usize = 4 << 20;
@@ -18,7 +18,7 @@ pub(crate) fn pack<W: Write>(
     out: W,
     about: &About,
     dump: &mut dyn Read,
-    key: Option<&Secret<String>>,
+    keys: &Keys,
     mut told: impl FnMut(u64),
 ) -> io::Result<W> {
     let at = u64::try_from(about.at.as_second()).unwrap_or_default();
@@ -36,12 +36,20 @@ pub(crate) fn pack<W: Write>(
         tar.entry(&format!("{PART}{turn:06}"), &part)?;
         told(bytes);
     }
-    if let Some(key) = key {
-        tar.entry(KEY, format!("{}\n", key.expose()).as_bytes())?;
+    if let Some(key) = &keys.root {
+        tar.entry(KEY, lines(std::slice::from_ref(key)).as_bytes())?;
+    }
+    if !keys.previous.is_empty() {
+        tar.entry(PREVIOUS_KEYS, lines(&keys.previous).as_bytes())?;
     }
     let end = End { bytes, sha256: hex::encode(&hash.finalize()) };
     tar.entry(END, &serde_json::to_vec_pretty(&end)?)?;
     let mut out = tar.finish()?;
     out.flush()?;
     Ok(out)
+}
+
+/// Keys as a file keeps them.
+fn lines(keys: &[Secret<String>]) -> String {
+    keys.iter().map(|key| format!("{}\n", key.expose())).collect()
 }

@@ -8,7 +8,7 @@ use sayso_kernel::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use super::tar::Reader;
-use super::{ABOUT, About, END, End, FORMAT, KEY, PART};
+use super::{ABOUT, About, END, End, FORMAT, KEY, Keys, PART, PREVIOUS_KEYS};
 
 /// A backup that is read: first what it says of itself, then by [`Read`] the
 /// dump, then [`Opened::finish`].
@@ -41,14 +41,15 @@ impl<R: Read> Opened<R> {
     }
 
     /// After the dump was read: the rest, and whether the dump is whole.
-    /// Answers the root key, if it is in there.
-    pub fn finish(mut self) -> Result<Option<Secret<String>>> {
+    /// Answers the root keys, if they are in there.
+    pub fn finish(mut self) -> Result<Keys> {
         io::copy(&mut self, &mut io::sink()).context("the backup is cut off or damaged")?;
-        let mut key = None;
+        let mut keys = Keys::default();
         while let Some(name) = self.entry.take() {
             let text = self.tar.small()?;
             match name.as_str() {
-                KEY => key = Some(Secret::new(String::from_utf8(text)?.trim().to_owned())),
+                KEY => keys.root = lines(text)?.pop(),
+                PREVIOUS_KEYS => keys.previous = lines(text)?,
                 END => {
                     let end: End = serde_json::from_slice(&text)?;
                     let found =
@@ -57,7 +58,7 @@ impl<R: Read> Opened<R> {
                         bail!("the backup is damaged: its dump has another sum than it should");
                     }
                     while self.tar.next().context("the backup is cut off")?.is_some() {}
-                    return Ok(key);
+                    return Ok(keys);
                 }
                 _ => {}
             }
@@ -65,6 +66,12 @@ impl<R: Read> Opened<R> {
         }
         bail!("the backup is cut off: its end is missing")
     }
+}
+
+/// The keys of a file that has one a line.
+fn lines(text: Vec<u8>) -> Result<Vec<Secret<String>>> {
+    let text = String::from_utf8(text)?;
+    Ok(text.lines().map(|line| Secret::new(line.trim().to_owned())).collect())
 }
 
 /// The one thing that every format says.

@@ -3,10 +3,12 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use sayso_config::Settings;
+use sayso_db::Db;
 use sayso_events::{AuditKey, Chain, verify_chain_of};
 use sayso_kernel::Random;
 
 use super::say;
+use crate::root_key;
 use crate::storage::Storage;
 
 /// The commands of `sayso audit`.
@@ -24,9 +26,11 @@ pub enum AuditCommand {
 
 pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()> {
     let AuditCommand::Verify = command;
-    let random = Random::from_os();
-    let storage = Storage::attach(settings, &random).await?;
-    let found = verify(&storage, settings, &random).await;
+    if !Storage::has_data(settings) {
+        bail!("there is no audit to verify: no database in {}", settings.data_dir.display());
+    }
+    let storage = Storage::attach(settings, &Random::from_os()).await?;
+    let found = verify_on(&storage, settings).await;
     storage.close().await;
     match found? {
         Ok(Chain { entries: 0, .. }) => say("the audit is empty"),
@@ -52,15 +56,18 @@ fn counted(entries: i64) -> String {
     }
 }
 
-async fn verify(
-    storage: &Storage,
-    settings: &Settings,
-    random: &Random,
-) -> Result<Result<Chain, i64>> {
-    let key = AuditKey::of(&settings.root_key(random)?);
-    let earlier: Vec<AuditKey> = settings.previous_root_keys()?.iter().map(AuditKey::of).collect();
+async fn verify_on(storage: &Storage, settings: &Settings) -> Result<Result<Chain, i64>> {
     let db = storage.open(settings).await?;
-    let found = verify_chain_of(&db, &key, &earlier).await;
+    let found = verify(&db, settings).await;
     db.close();
-    Ok(found?)
+    found
+}
+
+async fn verify(db: &Db, settings: &Settings) -> Result<Result<Chain, i64>> {
+    let Some(root) = root_key::looking(db, settings).await? else {
+        // A database that never had a key has nothing that was signed.
+        return Ok(Ok(Chain { entries: 0, by_present_key: 0 }));
+    };
+    let earlier: Vec<AuditKey> = settings.previous_root_keys()?.iter().map(AuditKey::of).collect();
+    Ok(verify_chain_of(db, &AuditKey::of(&root), &earlier).await?)
 }

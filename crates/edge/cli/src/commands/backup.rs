@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use sayso_config::Settings;
 use sayso_db::backup::{Dump, Programs, Snapshot};
-use sayso_kernel::secret::Secret;
+use sayso_kernel::secret::{RootKey, Secret};
 use sayso_kernel::{Clock, Random};
 
 use super::progress::{self, Told};
 use super::{say, say_error};
-use crate::archive::{self, About, FORMAT, Opened};
+use crate::archive::{self, About, FORMAT, Keys, Opened};
 use crate::storage::Storage;
 
 /// Said instead of a file: standard output, or standard input.
@@ -32,7 +32,7 @@ It runs beside a running Sayso or without one, of the managed PostgreSQL or of t
 DATABASE_URL names, and is of one moment. A file is read back before it gets its name; what went
 to standard output can be checked with `sayso restore --check`. The root key is not in it unless
 --with-key says so: keep secret.key of the data folder (or secrets.root_key) somewhere as well, or
-nobody can log in after a restore.")]
+nobody can log in after a restore. Those of secrets.previous_root_keys go with it.")]
 pub struct BackupArgs {
     /// The file to write, which must not be there yet; `-` for standard output.
     file: PathBuf,
@@ -107,7 +107,8 @@ impl Order<'_> {
         if contents.schema == 0 {
             bail!("there is nothing to back up: no Sayso has been on this database");
         }
-        let digits = self.settings.root_key_digits()?;
+        let keys = self.keys()?;
+        let names = self.settings.previous_root_keys()?;
         let about = About {
             format: FORMAT,
             sayso: env!("CARGO_PKG_VERSION").to_owned(),
@@ -115,18 +116,14 @@ impl Order<'_> {
             dumped_by: programs.major,
             contents,
             root_key: self.settings.known_root_key()?.map(|key| key.fingerprint()),
+            previous_root_keys: names.iter().map(RootKey::fingerprint).collect(),
             has_root_key: self.args.with_key,
-        };
-        let key = if self.args.with_key {
-            Some(digits.context("there is no root key to put into the backup")?)
-        } else {
-            None
         };
         let dump = Dump::begin(&programs, &snapshot)?;
         let (passphrase, file) = (self.passphrase.clone(), self.args.file.clone());
         let told = about.clone();
         let writing = tokio::task::spawn_blocking(move || {
-            let parts = Parts { about, dump, key, passphrase };
+            let parts = Parts { about, dump, keys, passphrase };
             if file == Path::new(STREAM) { parts.stream() } else { parts.file(&file, &programs) }
         });
         writing.await??;
@@ -134,12 +131,30 @@ impl Order<'_> {
         Ok(self.told(&told))
     }
 
+    /// The keys that are to be in it.
+    fn keys(&self) -> Result<Keys> {
+        if !self.args.with_key {
+            return Ok(Keys::default());
+        }
+        let root = self.settings.root_key_digits()?;
+        let root = Some(root.context("there is no root key to put into the backup")?);
+        Ok(Keys { root, previous: self.settings.previous_root_key_digits()? })
+    }
+
     fn told(&self, about: &About) -> String {
         let (rows, tables) = (about.contents.rows(), about.contents.tables.len());
         let file = self.args.file.display();
+        let previous = about.previous_root_keys.join(", ");
         let key = match (&about.root_key, about.has_root_key) {
-            (_, true) => "its root key is in it".to_owned(),
-            (Some(key), false) => format!("its root key ({key}) is NOT in it: keep that as well"),
+            (_, true) if previous.is_empty() => "its root key is in it".to_owned(),
+            (_, true) => format!("its root key is in it, and those before it ({previous})"),
+            (Some(key), false) if previous.is_empty() => {
+                format!("its root key ({key}) is NOT in it: keep that as well")
+            }
+            (Some(key), false) => format!(
+                "its root key ({key}) and those before it ({previous}) are NOT in it: keep them as \
+                 well"
+            ),
             (None, false) => "there is no root key here: find where the servers have it".to_owned(),
         };
         let sealed = if self.passphrase.is_some() { "encrypted" } else { "not encrypted" };
@@ -151,7 +166,7 @@ impl Order<'_> {
 struct Parts {
     about: About,
     dump: Dump,
-    key: Option<Secret<String>>,
+    keys: Keys,
     passphrase: Option<Secret<String>>,
 }
 
@@ -189,13 +204,13 @@ impl Parts {
     /// Dump first, then whether it came to its end: only then the last words
     /// are written.
     fn pack<W: Write>(self, out: W) -> Result<W> {
-        let Self { about, dump, key, passphrase } = self;
+        let Self { about, dump, keys, passphrase } = self;
         let mut dump = Ending { dump: Some(dump), failed: None };
         let told = |bytes| progress::bytes("dump", bytes);
         let packed = match &passphrase {
-            None => archive::pack(out, &about, &mut dump, key.as_ref(), told),
+            None => archive::pack(out, &about, &mut dump, &keys, told),
             Some(passphrase) => archive::sealed(out, passphrase)
-                .and_then(|out| archive::pack(out, &about, &mut dump, key.as_ref(), told))
+                .and_then(|out| archive::pack(out, &about, &mut dump, &keys, told))
                 .and_then(age::stream::StreamWriter::finish),
         };
         match dump.failed {

@@ -16,7 +16,7 @@ use sayso_db::{Db, DbLimits};
 use sayso_events::{Hub, Presence};
 use sayso_kernel::secret::RootKey;
 use sayso_kernel::{Clock, Random, Vault};
-use sayso_telemetry::MetricsText;
+use sayso_telemetry::{METRICS, MetricsText};
 use sayso_users::password::HashLimits;
 use sayso_web::{AppParts, AppState, Limiter};
 use utoipa::openapi::OpenApi;
@@ -40,6 +40,7 @@ pub(super) fn run(args: &GoldenArgs) -> Result<()> {
         ("config.md", config_text()),
         ("config.schema.json", super::config::schema_text()? + "\n"),
         ("env.example", env_text()),
+        ("metrics.md", metrics_text()),
         ("docs/errors.md", catalog::errors_page()),
     ];
     std::fs::create_dir_all(args.folder.join("docs")).context("the folder cannot be made")?;
@@ -99,6 +100,26 @@ fn config_text() -> String {
             text,
             "| `{}` | `{}` | {} | {} | {} |",
             setting.key, setting.env, setting.default, setting.unit, setting.doc
+        );
+    }
+    text
+}
+
+/// `golden/metrics.md`: everything that is measured.
+fn metrics_text() -> String {
+    let mut text = String::from(
+        "# Metrics\n\nWhat a node shows at `/metrics`, where each says itself what it means \
+         (`# HELP`). What has not happened yet has no line. A histogram has buckets (`le`), a \
+         summary quantiles of the last minute (`quantile`), and both `_sum` and `_count`.\n\n\
+         | metric | kind | labels | unit | meaning |\n|---|---|---|---|---|\n",
+    );
+    for metric in METRICS {
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let (kind, labels) = (metric.kind.name(), labels.join(", "));
+        let _ = writeln!(
+            text,
+            "| `{}` | {kind} | {labels} | {} | {} |",
+            metric.name, metric.unit, metric.doc
         );
     }
     text

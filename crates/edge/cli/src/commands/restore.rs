@@ -11,13 +11,13 @@ use sayso_access::{Ctx, Via};
 use sayso_config::{Settings, root_key_of};
 use sayso_db::backup::{Occupied, Programs, Restore, Table};
 use sayso_db::migrate::MIGRATIONS;
-use sayso_kernel::secret::Secret;
+use sayso_kernel::secret::{RootKey, Secret};
 use sayso_kernel::{Clock, Random, hex};
 
 use super::backup::{PassphraseArgs, STREAM};
 use super::progress::{self, Told};
 use super::say;
-use crate::archive::{self, About, Opened};
+use crate::archive::{self, About, Keys, Opened, PREVIOUS_KEYS};
 use crate::repo::restored::{END_SESSIONS, NEW_EPOCH, REVOKE_TOKENS};
 use crate::storage::Storage;
 
@@ -44,7 +44,8 @@ pub struct RestoreArgs {
     #[arg(long)]
     force: bool,
     /// Restore although the root key that belongs to the backup is not here:
-    /// nobody can log in with their password, and second factors are lost.
+    /// nobody can log in with their password, and second factors are lost. It
+    /// is served with `sayso serve --another-key`.
     #[arg(long)]
     without_key: bool,
     #[command(flatten)]
@@ -70,9 +71,10 @@ pub(super) async fn run(settings: &Settings, args: &RestoreArgs) -> Result<()> {
             found.about.sayso
         );
     }
-    let key_to_keep = found.key_to_keep(settings, args)?;
+    let root = found.key_to_keep(settings, args)?;
+    let keeping = Keeping { root, earlier: found.earlier(settings)? };
     let storage = Storage::attach(settings, &random).await?;
-    let restored = restore(&storage, settings, &random, (&source, &found, args, key_to_keep)).await;
+    let restored = restore(&storage, settings, &random, (&source, &found, args, &keeping)).await;
     storage.close().await;
     progress::done();
     say(&restored?);
@@ -83,7 +85,7 @@ async fn restore(
     storage: &Storage,
     settings: &Settings,
     random: &Random,
-    (source, found, args, key): (&Source, &Found, &RestoreArgs, Option<Secret<String>>),
+    (source, found, args, keeping): (&Source, &Found, &RestoreArgs, &Keeping),
 ) -> Result<String> {
     let about = &found.about;
     let taken = Restore::begin(&storage.owner).await?;
@@ -97,10 +99,9 @@ async fn restore(
     }
     let major = taken.major.max(about.dumped_by);
     let programs = Programs::find(settings.managed.pg_bin.as_deref(), major)?;
-    // Before the rows that need it: a database without its key is the worse half.
-    if let Some(key) = key {
-        settings.keep_root_key(&key)?;
-    }
+    // Before the rows that need them: a database without its keys is the worse
+    // half.
+    keeping.keep(settings)?;
     let (epoch, now) = (hex::encode(&random.bytes::<8>()), Clock::System.now());
     let last: [(&str, &(dyn sayso_db::tokio_postgres::types::ToSql + Sync)); 3] =
         [(NEW_EPOCH.text, &epoch), (END_SESSIONS.text, &now), (REVOKE_TOKENS.text, &now)];
@@ -112,9 +113,10 @@ async fn restore(
     noted.context("the backup is restored, and then this failed")?;
     Ok(format!(
         "restored {} rows of {}; all sessions are ended, all API tokens are revoked, the history is \
-         {epoch}",
+         {epoch}{}",
         about.contents.rows(),
-        about.at
+        about.at,
+        keeping.earlier.told(settings)
     ))
 }
 
@@ -176,7 +178,7 @@ impl Source {
         let programs = Programs::find(settings.managed.pg_bin.as_deref(), about.dumped_by)?;
         let mut told = Told::new(&mut opened, |bytes| progress::bytes("read", bytes));
         about.contents.check(&programs, &mut told)?;
-        Ok(Found { key: opened.finish()?, about })
+        Ok(Found { keys: opened.finish()?, about })
     }
 }
 
@@ -191,21 +193,83 @@ impl Drop for Source {
 /// What is in a backup.
 struct Found {
     about: About,
-    key: Option<Secret<String>>,
+    keys: Keys,
+}
+
+/// What the data folder is to keep of the keys of a backup.
+struct Keeping {
+    root: Option<Secret<String>>,
+    earlier: Earlier,
+}
+
+impl Keeping {
+    fn keep(&self, settings: &Settings) -> Result<()> {
+        if let Some(key) = &self.root {
+            settings.keep_root_key(key)?;
+        }
+        if let Earlier::Kept { digits, .. } = &self.earlier {
+            settings.keep_previous_root_keys(digits)?;
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of the keys that were the root key before, and are not here;
+/// `names` are their fingerprints.
+enum Earlier {
+    /// There are none, or all are here.
+    Here,
+    /// They are in the backup, and the data folder keeps them as it keeps the
+    /// root key.
+    Kept { digits: Vec<Secret<String>>, names: Vec<String> },
+    /// They have to be given in the settings: as the root key is given, or
+    /// because they are not in the backup.
+    ToGive { names: Vec<String>, are_inside: bool },
+}
+
+impl Earlier {
+    /// What follows the answer of a restore.
+    fn told(&self, settings: &Settings) -> String {
+        match self {
+            Self::Here => String::new(),
+            Self::Kept { names, .. } => format!(
+                "; the root keys before the present one ({}) are kept in {}",
+                names.join(", "),
+                settings.previous_root_keys_file().display()
+            ),
+            Self::ToGive { names, are_inside } => {
+                let place = if *are_inside {
+                    format!("are in {PREVIOUS_KEYS} of the backup")
+                } else {
+                    "are neither in the backup nor here".to_owned()
+                };
+                format!(
+                    "; the root keys before the present one ({}) {place}: give them in \
+                     secrets.previous_root_keys (SAYSO_SECRETS__PREVIOUS_ROOT_KEYS), or who has not \
+                     logged in since cannot, and what is sealed under them stays closed",
+                    names.join(", ")
+                )
+            }
+        }
+    }
 }
 
 impl Found {
     fn told(&self) -> String {
-        let About { at, sayso, contents, root_key, .. } = &self.about;
-        let key = match (root_key, &self.key) {
+        let About { at, sayso, contents, root_key, previous_root_keys, .. } = &self.about;
+        let key = match (root_key, &self.keys.root) {
             (_, Some(_)) => "with its root key".to_owned(),
             (Some(key), None) => format!("without its root key ({key})"),
             (None, None) => "made where no root key was known".to_owned(),
         };
+        let earlier = match previous_root_keys.as_slice() {
+            [] => String::new(),
+            names => format!(" and those before it ({})", names.join(", ")),
+        };
         let epoch = contents.epoch.as_deref().unwrap_or("-");
         format!(
             "it is whole: {} rows of {} tables as of {at}, by Sayso {sayso} on PostgreSQL {}, schema \
-             {}, history {epoch} at {}, {key}",
+             {}, history {epoch} at {}, {key}{earlier}",
             contents.rows(),
             contents.tables.len(),
             contents.major(),
@@ -227,10 +291,7 @@ impl Found {
         if known.map(|key| key.fingerprint()).any(|key| key == *wanted) || args.without_key {
             return Ok(None);
         }
-        let brought = self
-            .key
-            .as_ref()
-            .filter(|digits| root_key_of(digits).is_some_and(|key| key.fingerprint() == *wanted));
+        let brought = self.keys.root.as_ref().filter(|digits| is_named(digits, wanted));
         match (here, brought) {
             (None, Some(digits)) => Ok(Some(digits.clone())),
             (None, None) => bail!(
@@ -246,4 +307,28 @@ impl Found {
             ),
         }
     }
+
+    /// What becomes of the keys that were the root key before.
+    fn earlier(&self, settings: &Settings) -> Result<Earlier> {
+        let (present, previous) = (settings.known_root_key()?, settings.previous_root_keys()?);
+        let here: Vec<String> = present.iter().chain(&previous).map(RootKey::fingerprint).collect();
+        let wanted = self.about.previous_root_keys.iter().filter(|name| !here.contains(name));
+        let names: Vec<String> = wanted.cloned().collect();
+        let inside = |name: &String| {
+            self.keys.previous.iter().find(|digits| is_named(digits, name)).cloned()
+        };
+        let digits: Option<Vec<Secret<String>>> = names.iter().map(inside).collect();
+        Ok(match digits {
+            _ if names.is_empty() => Earlier::Here,
+            // Where the settings give the root key, other nodes have it from
+            // there as well, and no data folder is to know more than theirs.
+            Some(digits) if settings.secrets.root_key.is_none() => Earlier::Kept { digits, names },
+            digits => Earlier::ToGive { names, are_inside: digits.is_some() },
+        })
+    }
+}
+
+/// Whether these are the digits of the key with this fingerprint.
+fn is_named(digits: &Secret<String>, name: &str) -> bool {
+    root_key_of(digits).is_some_and(|key| key.fingerprint() == name)
 }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{self, Node};
 use crate::descriptors::Descriptors;
+use crate::root_key::AnotherKey;
 use crate::{demo, greeting};
 
 use super::config::{self, RELOADED};
@@ -28,6 +29,11 @@ pub struct ServeArgs {
     /// Fill an empty database with a small company to look at.
     #[arg(long)]
     demo: bool,
+    /// Serve a database whose root key is lost under the one that is here, or
+    /// under a new one. Nobody can log in with their password then (`sayso user
+    /// reset` lets people in), and second factors are lost. Needed once.
+    #[arg(long)]
+    another_key: bool,
 }
 
 /// Runs the server.
@@ -48,8 +54,9 @@ pub(super) async fn run(given: &SettingsArgs, args: &ServeArgs) -> Result<()> {
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     // Without this it would end the process.
     let hangup = signal(SignalKind::hangup())?;
+    let another = if args.another_key { AnotherKey::Taken } else { AnotherKey::Refused };
     let node = tokio::select! {
-        node = compose::start(&settings, Clock::System, Random::from_os()) => node?,
+        node = compose::start_under(&settings, another, Clock::System, Random::from_os()) => node?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };

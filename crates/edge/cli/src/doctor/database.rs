@@ -46,6 +46,7 @@ async fn ask(db: &Db, storage: &Storage, settings: &Settings) -> Vec<Finding> {
     if has_tables {
         all.extend(log::examine(db).await);
         all.extend(keys::fits(db, settings).await);
+        all.extend(keys::open_what_is_sealed(db, settings).await);
     }
     all
 }

@@ -83,6 +83,9 @@ pub(crate) async fn examine(settings: &Settings, random: &Random) -> Vec<Finding
         // of somebody else, no PostgreSQL at all.
         Err(error) => all.push(Finding::fail("database", format!("{error:#}"), "see the line")),
     }
+    if !all.iter().any(|one| one.check == keys::CHECK) {
+        all.push(keys::unasked(settings));
+    }
     all
 }
 
