@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::company::Company;
 
 /// What it found: by check, the level and the words.
-async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
+pub async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
     let (status, out, err) = server.ran(&["doctor", "--json"], "").await;
     let all: Value =
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
@@ -28,7 +28,7 @@ async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
 }
 
 #[track_caller]
-fn assert_found(all: &[(String, String, String)], check: &str, level: &str, words: &str) {
+pub fn assert_found(all: &[(String, String, String)], check: &str, level: &str, words: &str) {
     let is_it =
         |(a, b, c): &&(String, String, String)| a == check && b == level && c.contains(words);
     assert!(all.iter().any(|one| is_it(&one)), "{check} {level} {words:?} is not in\n{all:#?}");
