@@ -50,6 +50,7 @@ async fn a_healthy_server_is_found_healthy_while_it_runs_and_when_it_does_not() 
             assert_found(all, check, "ok", "");
         }
         assert_found(all, "rate limits", "warn", "off");
+        assert_found(all, "backups", "ok", "pg_dump and pg_restore of PostgreSQL");
     }
     let (_, text, _) = company.server.ran(&["doctor"], "").await;
     assert!(text.lines().any(|line| line.starts_with("ok    schema")), "{text}");
@@ -84,6 +85,8 @@ async fn what_is_wrong_with_a_database_is_found() {
     let mut postgres = TestPostgres::bare(&["fsync=off"]).await;
     let setup = ProcessSetup::on_server(&postgres);
     let setup = setup.env("SAYSO_DATABASE__REFUSE_UNSAFE", "false");
+    // Where no programs of PostgreSQL are: its server is another's.
+    let setup = setup.env("SAYSO_PG_BIN", "/nowhere");
     let company = Company::found(setup.env("REDIS_URL", "redis://127.0.0.1:1/")).await;
     let server = &company.server;
     let superuser = postgres.superuser().await;
@@ -104,6 +107,7 @@ async fn what_is_wrong_with_a_database_is_found() {
 
     assert_found(&first, "durability", "fail", "fsync=off");
     assert_found(&first, "redis", "warn", "does not answer");
+    assert_found(&first, "backups", "warn", "no pg_dump of PostgreSQL");
     assert_found(&newer, "schema", "fail", "1 migrations of a newer Sayso");
     assert_found(&older, "schema", "warn", "1 migrations are missing");
     assert_found(&older, "dead facts", "fail", "1 facts");
