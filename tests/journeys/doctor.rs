@@ -51,6 +51,7 @@ async fn a_healthy_server_is_found_healthy_while_it_runs_and_when_it_does_not() 
         }
         assert_found(all, "rate limits", "warn", "off");
         assert_found(all, "backups", "ok", "pg_dump and pg_restore of PostgreSQL");
+        assert_found(all, "followers", "ok", "notifications is");
     }
     let (_, text, _) = company.server.ran(&["doctor"], "").await;
     assert!(text.lines().any(|line| line.starts_with("ok    schema")), "{text}");
