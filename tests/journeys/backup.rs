@@ -191,32 +191,50 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     assert_eq!(count.get::<_, i64>(0), 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restore_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
-    let postgres = TestPostgres::bare(&[]).await;
-    let (mut company, file) = backed_up(&postgres).await;
-    company.server.stop().await;
-    let restore = ["restore", "--force", text(&file)];
-
-    let (status, _, quiet) = company.server.ran(&restore, "").await;
-    // `script` gives the command a terminal.
-    let line = format!("{} {}", Process::program().display(), restore.join(" "));
+/// What a command says to a terminal, which `script` gives it.
+fn at_a_terminal(postgres: &TestPostgres, server: &Process, args: &[&str]) -> String {
+    let line = format!("{} {}", Process::program().display(), args.join(" "));
     let shown = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env("DATABASE_URL", postgres.app_url())
         .env("SAYSO_DATABASE__OWNER_URL", postgres.owner_url())
         .env("SAYSO_SECRETS__ROOT_KEY", "07".repeat(32))
-        .env("SAYSO_DATA_DIR", company.server.data_dir())
+        .env("SAYSO_DATA_DIR", server.data_dir())
         .stdin(Stdio::null())
         .output()
         .unwrap();
-
-    assert!(status.success(), "{quiet}");
-    assert!(!quiet.contains("MiB") && !quiet.contains("rows\r"), "{quiet}");
-    let told = String::from_utf8_lossy(&shown.stdout);
+    let told = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.status.success(), "{told}");
-    for part in ["read: 0 MiB\r", "laid in: 0 MiB\r", "users: 4 rows\r", "restored "] {
-        assert!(told.contains(part), "{part:?} is missing in\n{told}");
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, file) = backed_up(&postgres).await;
+    company.server.stop().await;
+    let again = company.server.folder().join("again.backup");
+
+    let all: [(&[&str], &[&str]); 4] = [
+        (
+            &["backup", text(&again)],
+            &["users: 4 rows\r", "dump: 0 MiB\r", "read back: 0 MiB\r", " tables, "],
+        ),
+        (
+            &["restore", "--force", text(&file)],
+            &["read: 0 MiB\r", "laid in: 0 MiB\r", "users: 4 rows\r", "restored "],
+        ),
+        (&["audit", "verify"], &["audit: ", " entries\r", "the audit holds"]),
+        (&["keys", "reencrypt"], &["secrets: 0 looked at\r", "0 sealed anew"]),
+    ];
+    for (args, parts) in all {
+        let (status, _, quiet) = company.server.ran(args, "").await;
+        assert!(status.success() && !quiet.contains('\r'), "{args:?}: {quiet}");
+        let _may_be_there = std::fs::remove_file(&again);
+        let told = at_a_terminal(&postgres, &company.server, args);
+        for part in parts {
+            assert!(told.contains(part), "{args:?}: {part:?} is missing in\n{told}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use sayso_config::Settings;
 use sayso_events::{AuditKey, Chain, verify_chain_of};
 use sayso_kernel::Random;
 
-use super::say;
+use super::{progress, say};
 use crate::storage::Storage;
 
 /// The commands of `sayso audit`.
@@ -28,6 +28,7 @@ pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()
     let storage = Storage::attach(settings, &random).await?;
     let found = verify(&storage, settings, &random).await;
     storage.close().await;
+    progress::done();
     match found? {
         Ok(Chain { entries: 0, .. }) => say("the audit is empty"),
         Ok(Chain { entries, by_present_key }) if entries == by_present_key => {
@@ -60,7 +61,7 @@ async fn verify(
     let key = AuditKey::of(&settings.root_key(random)?);
     let earlier: Vec<AuditKey> = settings.previous_root_keys()?.iter().map(AuditKey::of).collect();
     let db = storage.open(settings).await?;
-    let found = verify_chain_of(&db, &key, &earlier).await;
+    let found = verify_chain_of(&db, &key, &earlier, progress::entries).await;
     db.close();
     Ok(found?)
 }
