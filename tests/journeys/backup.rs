@@ -1,5 +1,6 @@
 //! A backup is taken while people write, and becomes the company elsewhere.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -170,7 +171,10 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     std::fs::write(&broken, &whole[..whole.len() * 2 / 3]).unwrap();
     let cut = company.server.fails(&restore).await;
     let mut flipped = whole.clone();
-    flipped[whole.len() / 2] ^= 1;
+    // Near the end of the dump, in the rows of a table, which nobody reads before
+    // they are laid in: the sum alone tells.
+    let end = whole.windows(8).rposition(|name| name == b"end.json").unwrap();
+    flipped[end - 1_000] ^= 1;
     std::fs::write(&broken, &flipped).unwrap();
     let damaged = company.server.fails(&restore).await;
     company.server.set("SAYSO_SECRETS__ROOT_KEY", &"42".repeat(32));
@@ -179,7 +183,7 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
 
     for (line, told) in [
         (&cut, "the backup is cut off"),
-        (&damaged, ""),
+        (&damaged, "the backup is damaged: its dump has another sum than it should"),
         (&other_key, "is not that of the backup"),
         (&nothing, "/nowhere cannot be read"),
     ] {
@@ -264,6 +268,78 @@ async fn a_token_that_was_revoked_after_the_backup_is_not_good_again_after_a_res
     let ann = Client::login(&company.server.url(), "ann@example.com", PASSWORD).await;
     let listed = ann.get("/api/tokens").await.expect(200);
     assert_eq!(listed["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_reads_standard_input_and_does_without_the_root_key_only_when_told_to() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, file) = backed_up(&postgres).await;
+    let server = &mut company.server;
+    server.stop().await;
+    let whole = std::fs::read(&file).unwrap();
+    let log_in = async |url: &str| {
+        let body = json!({ "email": "ann@example.com", "password": PASSWORD });
+        Client::anonymous(url).post("/api/auth/login", body).await.status.as_u16()
+    };
+
+    server.set("SAYSO_SECRETS__ROOT_KEY", &"42".repeat(32));
+    let (refused, _, why) = server.ran(&["restore", "--force", "-"], &whole).await;
+    let without = ["restore", "--force", "--without-key", "-"];
+    let (done, told, said) = server.ran(&without, &whole).await;
+    server.restart().await;
+    let by_another_key = log_in(&server.url()).await;
+    server.stop().await;
+    server.unset("SAYSO_SECRETS__ROOT_KEY");
+    let (done_again, _, said_again) = server.ran(&["restore", "--force", "-"], &whole).await;
+    server.restart().await;
+
+    assert!(!refused.success() && why.contains("is not that of the backup"), "{why}");
+    assert!(done.success() && told.contains("restored "), "{told}{said}");
+    assert_eq!(by_another_key, 401, "a password is nothing without its key");
+    assert!(done_again.success(), "{said_again}");
+    assert_eq!(log_in(&server.url()).await, 200);
+    let left = std::fs::read_dir(server.data_dir()).unwrap().flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    let is_kept = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("restore.");
+    assert!(!left.iter().any(is_kept), "what came in was kept: {left:?}");
+}
+
+/// Programs of which the one that dumps is real, and the one that reads a dump
+/// fails.
+fn unable_to_read(postgres: &TestPostgres, folder: &Path) -> PathBuf {
+    let (real, bin) = (postgres.programs(), folder.join("bin"));
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(real.join("pg_dump"), bin.join("pg_dump")).unwrap();
+    let real = real.join("pg_restore");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || exec '{}' --version\n\
+         echo 'pg_restore: error: it makes no sense' >&2\nexit 1\n",
+        real.display()
+    );
+    std::fs::write(bin.join("pg_restore"), script).unwrap();
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bin.join("pg_restore"), all).unwrap();
+    bin
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_cannot_be_read_back_gets_no_name_and_leaves_nothing() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, _) = backed_up(&postgres).await;
+    let server = &mut company.server;
+    let bin = unable_to_read(&postgres, server.folder());
+    let backups = server.folder().join("backups");
+    std::fs::create_dir(&backups).unwrap();
+    let file = backups.join("night.backup");
+
+    server.set("SAYSO_PG_BIN", text(&bin));
+    let told = server.fails(&["backup", text(&file)]).await;
+    let left = std::fs::read_dir(&backups).unwrap().count();
+    server.unset("SAYSO_PG_BIN");
+    server.run(&["backup", text(&file)], "").await;
+
+    assert!(told.contains("pg_restore failed: ") && told.contains("makes no sense"), "{told}");
+    assert_eq!(left, 0, "something was left behind");
 }
 
 /// What anybody has who has no Sayso: tar, cat, pg_restore.
