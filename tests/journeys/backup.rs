@@ -1,5 +1,6 @@
 //! A backup is taken while people write, and becomes the company elsewhere.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -216,7 +217,10 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     std::fs::write(&broken, &whole[..whole.len() * 2 / 3]).unwrap();
     let cut = company.server.fails(&restore).await;
     let mut flipped = whole.clone();
-    flipped[whole.len() / 2] ^= 1;
+    // Near the end of the dump, in the rows of a table, which nobody reads before
+    // they are laid in: the sum alone tells.
+    let end = whole.windows(8).rposition(|name| name == b"end.json").unwrap();
+    flipped[end - 1_000] ^= 1;
     std::fs::write(&broken, &flipped).unwrap();
     let damaged = company.server.fails(&restore).await;
     company.server.set("SAYSO_SECRETS__ROOT_KEY", &"42".repeat(32));
@@ -225,7 +229,7 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
 
     for (line, told) in [
         (&cut, "the backup is cut off"),
-        (&damaged, ""),
+        (&damaged, "the backup is damaged: its dump has another sum than it should"),
         (&other_key, "is not that of the backup"),
         (&nothing, "/nowhere cannot be read"),
     ] {
@@ -237,32 +241,50 @@ async fn a_backup_that_is_damaged_cut_or_of_another_key_changes_nothing() {
     assert_eq!(count.get::<_, i64>(0), 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restore_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
-    let postgres = TestPostgres::bare(&[]).await;
-    let (mut company, file) = backed_up(&postgres).await;
-    company.server.stop().await;
-    let restore = ["restore", "--force", text(&file)];
-
-    let (status, _, quiet) = company.server.ran(&restore, "").await;
-    // `script` gives the command a terminal.
-    let line = format!("{} {}", Process::program().display(), restore.join(" "));
+/// What a command says to a terminal, which `script` gives it.
+fn at_a_terminal(postgres: &TestPostgres, server: &Process, args: &[&str]) -> String {
+    let line = format!("{} {}", Process::program().display(), args.join(" "));
     let shown = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
         .env("DATABASE_URL", postgres.app_url())
         .env("SAYSO_DATABASE__OWNER_URL", postgres.owner_url())
         .env("SAYSO_SECRETS__ROOT_KEY", "07".repeat(32))
-        .env("SAYSO_DATA_DIR", company.server.data_dir())
+        .env("SAYSO_DATA_DIR", server.data_dir())
         .stdin(Stdio::null())
         .output()
         .unwrap();
-
-    assert!(status.success(), "{quiet}");
-    assert!(!quiet.contains("MiB") && !quiet.contains("rows\r"), "{quiet}");
-    let told = String::from_utf8_lossy(&shown.stdout);
+    let told = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.status.success(), "{told}");
-    for part in ["read: 0 MiB\r", "laid in: 0 MiB\r", "users: 4 rows\r", "restored "] {
-        assert!(told.contains(part), "{part:?} is missing in\n{told}");
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_shows_at_a_terminal_how_far_it_is_and_nowhere_else() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, file) = backed_up(&postgres).await;
+    company.server.stop().await;
+    let again = company.server.folder().join("again.backup");
+
+    let all: [(&[&str], &[&str]); 4] = [
+        (
+            &["backup", text(&again)],
+            &["users: 4 rows\r", "dump: 0 MiB\r", "read back: 0 MiB\r", " tables, "],
+        ),
+        (
+            &["restore", "--force", text(&file)],
+            &["read: 0 MiB\r", "laid in: 0 MiB\r", "users: 4 rows\r", "restored "],
+        ),
+        (&["audit", "verify"], &["audit: ", " entries\r", "the audit holds"]),
+        (&["keys", "reencrypt"], &["secrets: 0 looked at\r", "0 sealed anew"]),
+    ];
+    for (args, parts) in all {
+        let (status, _, quiet) = company.server.ran(args, "").await;
+        assert!(status.success() && !quiet.contains('\r'), "{args:?}: {quiet}");
+        let _may_be_there = std::fs::remove_file(&again);
+        let told = at_a_terminal(&postgres, &company.server, args);
+        for part in parts {
+            assert!(told.contains(part), "{args:?}: {part:?} is missing in\n{told}");
+        }
     }
 }
 
@@ -292,6 +314,78 @@ async fn a_token_that_was_revoked_after_the_backup_is_not_good_again_after_a_res
     let ann = Client::login(&company.server.url(), "ann@example.com", PASSWORD).await;
     let listed = ann.get("/api/tokens").await.expect(200);
     assert_eq!(listed["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_reads_standard_input_and_does_without_the_root_key_only_when_told_to() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, file) = backed_up(&postgres).await;
+    let server = &mut company.server;
+    server.stop().await;
+    let whole = std::fs::read(&file).unwrap();
+    let log_in = async |url: &str| {
+        let body = json!({ "email": "ann@example.com", "password": PASSWORD });
+        Client::anonymous(url).post("/api/auth/login", body).await.status.as_u16()
+    };
+
+    server.set("SAYSO_SECRETS__ROOT_KEY", &"42".repeat(32));
+    let (refused, _, why) = server.ran(&["restore", "--force", "-"], &whole).await;
+    let without = ["restore", "--force", "--without-key", "-"];
+    let (done, told, said) = server.ran(&without, &whole).await;
+    server.restart().await;
+    let by_another_key = log_in(&server.url()).await;
+    server.stop().await;
+    server.unset("SAYSO_SECRETS__ROOT_KEY");
+    let (done_again, _, said_again) = server.ran(&["restore", "--force", "-"], &whole).await;
+    server.restart().await;
+
+    assert!(!refused.success() && why.contains("is not that of the backup"), "{why}");
+    assert!(done.success() && told.contains("restored "), "{told}{said}");
+    assert_eq!(by_another_key, 401, "a password is nothing without its key");
+    assert!(done_again.success(), "{said_again}");
+    assert_eq!(log_in(&server.url()).await, 200);
+    let left = std::fs::read_dir(server.data_dir()).unwrap().flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
+    let is_kept = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("restore.");
+    assert!(!left.iter().any(is_kept), "what came in was kept: {left:?}");
+}
+
+/// Programs of which the one that dumps is real, and the one that reads a dump
+/// fails.
+fn unable_to_read(postgres: &TestPostgres, folder: &Path) -> PathBuf {
+    let (real, bin) = (postgres.programs(), folder.join("bin"));
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(real.join("pg_dump"), bin.join("pg_dump")).unwrap();
+    let real = real.join("pg_restore");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" != --version ] || exec '{}' --version\n\
+         echo 'pg_restore: error: it makes no sense' >&2\nexit 1\n",
+        real.display()
+    );
+    std::fs::write(bin.join("pg_restore"), script).unwrap();
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(bin.join("pg_restore"), all).unwrap();
+    bin
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_cannot_be_read_back_gets_no_name_and_leaves_nothing() {
+    let postgres = TestPostgres::bare(&[]).await;
+    let (mut company, _) = backed_up(&postgres).await;
+    let server = &mut company.server;
+    let bin = unable_to_read(&postgres, server.folder());
+    let backups = server.folder().join("backups");
+    std::fs::create_dir(&backups).unwrap();
+    let file = backups.join("night.backup");
+
+    server.set("SAYSO_PG_BIN", text(&bin));
+    let told = server.fails(&["backup", text(&file)]).await;
+    let left = std::fs::read_dir(&backups).unwrap().count();
+    server.unset("SAYSO_PG_BIN");
+    server.run(&["backup", text(&file)], "").await;
+
+    assert!(told.contains("pg_restore failed: ") && told.contains("makes no sense"), "{told}");
+    assert_eq!(left, 0, "something was left behind");
 }
 
 /// What anybody has who has no Sayso: tar, cat, pg_restore.

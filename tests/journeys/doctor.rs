@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::company::Company;
 
 /// What it found: by check, the level and the words.
-async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
+pub async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
     let (status, out, err) = server.ran(&["doctor", "--json"], "").await;
     let all: Value =
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
@@ -28,7 +28,7 @@ async fn examine(server: &Process) -> (bool, Vec<(String, String, String)>) {
 }
 
 #[track_caller]
-fn assert_found(all: &[(String, String, String)], check: &str, level: &str, words: &str) {
+pub fn assert_found(all: &[(String, String, String)], check: &str, level: &str, words: &str) {
     let is_it =
         |(a, b, c): &&(String, String, String)| a == check && b == level && c.contains(words);
     assert!(all.iter().any(|one| is_it(&one)), "{check} {level} {words:?} is not in\n{all:#?}");
@@ -50,6 +50,8 @@ async fn a_healthy_server_is_found_healthy_while_it_runs_and_when_it_does_not() 
             assert_found(all, check, "ok", "");
         }
         assert_found(all, "rate limits", "warn", "off");
+        assert_found(all, "backups", "ok", "pg_dump and pg_restore of PostgreSQL");
+        assert_found(all, "followers", "ok", "notifications is");
     }
     let (_, text, _) = company.server.ran(&["doctor"], "").await;
     assert!(text.lines().any(|line| line.starts_with("ok    schema")), "{text}");
@@ -84,6 +86,8 @@ async fn what_is_wrong_with_a_database_is_found() {
     let mut postgres = TestPostgres::bare(&["fsync=off"]).await;
     let setup = ProcessSetup::on_server(&postgres);
     let setup = setup.env("SAYSO_DATABASE__REFUSE_UNSAFE", "false");
+    // Where no programs of PostgreSQL are: its server is another's.
+    let setup = setup.env("SAYSO_PG_BIN", "/nowhere");
     let company = Company::found(setup.env("REDIS_URL", "redis://127.0.0.1:1/")).await;
     let server = &company.server;
     let superuser = postgres.superuser().await;
@@ -103,7 +107,8 @@ async fn what_is_wrong_with_a_database_is_found() {
     let (_, away) = examine(server).await;
 
     assert_found(&first, "durability", "fail", "fsync=off");
-    assert_found(&first, "redis", "fail", "does not answer");
+    assert_found(&first, "redis", "warn", "does not answer");
+    assert_found(&first, "backups", "warn", "no pg_dump of PostgreSQL");
     assert_found(&newer, "schema", "fail", "1 migrations of a newer Sayso");
     assert_found(&older, "schema", "warn", "1 migrations are missing");
     assert_found(&older, "dead facts", "fail", "1 facts");

@@ -5,8 +5,11 @@
 //! elsewhere the test says so and asks nothing.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use sayso_testkit::{Client, ProcessSetup, TestDatabase, TestFolder, judge};
+use sayso_testkit::{
+    Client, ProcessSetup, Reply, TestDatabase, TestFolder, TestRedis, judge, until,
+};
 use serde_json::json;
 
 use crate::company::{Company, PASSWORD, open_channel};
@@ -18,6 +21,14 @@ const LIBRARIES: [&str; 4] = [
     "/usr/lib64/faketime/libfaketime.so.1",
     "/usr/lib/faketime/libfaketime.so.1",
 ];
+
+/// In which a quota comes back.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Searches in that time, in the test that uses them up: one comes back every
+/// second.
+const SEARCHES: u64 = 60;
+/// How long whoever has used them up is told to wait, at the most.
+const WAIT_MAX_SECS: u64 = 2;
 
 /// A clock that a test moves.
 pub struct Jumping(PathBuf);
@@ -62,13 +73,9 @@ async fn a_clock_that_jumps_loses_nothing_orders_nothing_anew_and_locks_nobody_o
     let mut ann = ann.clone();
 
     let mut sent = Vec::new();
-    let anonymous = Client::anonymous(&server.url());
     for offset in ["+0", "+10m", "-10m", "-1h", "+0"] {
         clock.jump(offset);
-        // A token from what is the future now may be refused; a client
-        // refreshes then, as it does when one has expired.
-        let body = json!({ "refreshToken": ann.login["refreshToken"] });
-        ann.login = anonymous.post("/api/auth/refresh", body).await.expect(200);
+        refresh(&mut ann).await;
         Client::login(&server.url(), "bob@example.com", PASSWORD).await;
         for turn in 0..5 {
             let body = json!({ "content": format!("{offset} {turn}") });
@@ -89,4 +96,89 @@ async fn a_clock_that_jumps_loses_nothing_orders_nothing_anew_and_locks_nobody_o
         .collect();
     assert_eq!(told, sent, "the log has the order of the writes, not of the clock");
     assert!(server.run(&["audit", "verify"], "").await.contains("the audit holds"));
+}
+
+/// Goes on with the session: a token from what is the future or long ago now is
+/// no longer believed.
+async fn refresh(person: &mut Client) {
+    let body = json!({ "refreshToken": person.login["refreshToken"] });
+    let anonymous = Client::anonymous(person.base());
+    person.login = anonymous.post("/api/auth/refresh", body).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_honoured_for_its_life_by_clocks_that_differ_by_a_minute_and_by_no_others() {
+    let (database, folder) = (TestDatabase::new().await, TestFolder::new());
+    let Some((setup, clock)) = jumping(ProcessSetup::on(&database), &folder) else { return };
+    let company = Company::found(setup).await;
+    // It lives for a quarter of an hour.
+    let ann = Client::login(&company.server.url(), "ann@example.com", PASSWORD).await;
+
+    for (offset, code) in [
+        ("+0", ""),
+        ("-50", ""),
+        ("-90", "auth.token_invalid"),
+        ("+14m", ""),
+        ("+16m", "auth.token_expired"),
+        ("-1h", "auth.token_invalid"),
+        // Whatever was refused meanwhile has ended nothing.
+        ("+0", ""),
+    ] {
+        clock.jump(offset);
+        let reply = ann.get("/api/auth/me").await;
+        let status = if code.is_empty() { 200 } else { 401 };
+        let told = (reply.status.as_u16(), reply.code());
+        assert_eq!(told, (status, code), "{offset}: {}", reply.text);
+    }
+}
+
+async fn search(person: &Client) -> Reply {
+    person.get("/api/search?q=plants").await
+}
+
+/// Whether a search was refused; if so, the time that was told is no longer than
+/// if no clock had jumped.
+#[track_caller]
+fn is_over(reply: &Reply) -> bool {
+    if reply.status.is_success() {
+        return false;
+    }
+    assert_eq!((reply.status.as_u16(), reply.code()), (429, "limits.too_many"), "{}", reply.text);
+    let wait: u64 = reply.header("Retry-After").unwrap().parse().unwrap();
+    assert!(wait <= WAIT_MAX_SECS, "told to wait {wait} s");
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_keeps_nobody_waiting_whose_quota_is_used_up() {
+    let redis = TestRedis::start(&[]).await;
+    for is_shared in [false, true] {
+        let (database, folder) = (TestDatabase::new().await, TestFolder::new());
+        let setup = ProcessSetup::on(&database)
+            .env("SAYSO_LIMITS__ENABLED", "true")
+            .env("SAYSO_LIMITS__SEARCH_PER_MINUTE", SEARCHES.to_string())
+            .env("SAYSO_REDIS__TIMEOUT_MS", "5000");
+        let setup = if is_shared { setup.on_redis(&redis.url(), "sayso") } else { setup };
+        let Some((setup, clock)) = jumping(setup, &folder) else { return };
+        let company = Company::found(setup).await;
+        let mut ann = company.ann.clone();
+        until("the node to be ready for all", WINDOW, async || {
+            let ready = ann.get("/health/ready").await;
+            (ready.body["status"] == "ready").then_some(())
+        })
+        .await;
+
+        for offset in ["+10m", "-10m", "-1h"] {
+            until("the quota to be used up", WINDOW, async || {
+                is_over(&search(&ann).await).then_some(())
+            })
+            .await;
+            clock.jump(offset);
+            refresh(&mut ann).await;
+            until("a place after the jump", WINDOW, async || {
+                (!is_over(&search(&ann).await)).then_some(())
+            })
+            .await;
+        }
+    }
 }

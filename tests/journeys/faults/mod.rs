@@ -12,6 +12,7 @@ mod judge;
 mod line;
 mod lines;
 mod mutants;
+mod readonly;
 mod redis;
 mod rolling;
 mod storm;

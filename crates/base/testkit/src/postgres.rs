@@ -109,6 +109,12 @@ impl TestPostgres {
         self.url(OWNER)
     }
 
+    /// The folder of its programs.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// A connection as the superuser.
     pub async fn superuser(&self) -> Client {
         self.connect(SUPERUSER, NAME).await

@@ -308,13 +308,17 @@ impl Process {
     }
 
     /// Runs another command; how it ended, what it answered and what it said.
-    pub async fn ran(&self, args: &[&str], input: &str) -> (ExitStatus, String, String) {
+    pub async fn ran(
+        &self,
+        args: &[&str],
+        input: impl AsRef<[u8]>,
+    ) -> (ExitStatus, String, String) {
         let mut command = self.command();
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut stdin = child.stdin.take().expect("it was piped");
         // A command that reads nothing may have ended already.
-        let _may_be_closed = stdin.write_all(input.as_bytes());
+        let _may_be_closed = stdin.write_all(input.as_ref());
         drop(stdin);
         let waiting = tokio::task::spawn_blocking(move || child.wait_with_output());
         let output = waiting.await.expect("waiting does not panic").expect("it can be waited for");

@@ -35,10 +35,16 @@ impl Resealed {
 }
 
 /// Seals under the present key what is sealed under an earlier one. The
-/// operator alone may; it may be interrupted and run again.
+/// operator alone may; it may be interrupted and run again. `heard` is told of all
+/// that was found so far, after each transaction.
 ///
 /// Audit: `auth.secrets_resealed`.
-pub async fn reseal(db: &Db, ctx: &Ctx, vault: &Vault) -> Result<Resealed, Fault> {
+pub async fn reseal(
+    db: &Db,
+    ctx: &Ctx,
+    vault: &Vault,
+    mut heard: impl FnMut(Resealed),
+) -> Result<Resealed, Fault> {
     policy::operate(ctx).require()?;
     let mut all = Resealed::default();
     let mut after = Some(UserId(Uuid::nil()));
@@ -47,6 +53,7 @@ pub async fn reseal(db: &Db, ctx: &Ctx, vault: &Vault) -> Result<Resealed, Fault
             .transaction(ctx, async move |tx, ctx| seeds_in(tx, ctx, (vault, from)).await)
             .await?;
         all.add(found);
+        heard(all);
         after = next;
     }
     let mut after = Some(Uuid::nil());
@@ -55,6 +62,7 @@ pub async fn reseal(db: &Db, ctx: &Ctx, vault: &Vault) -> Result<Resealed, Fault
             .transaction(ctx, async move |tx, ctx| identities_in(tx, ctx, (vault, from)).await)
             .await?;
         all.add(found);
+        heard(all);
         after = next;
     }
     Ok(all)

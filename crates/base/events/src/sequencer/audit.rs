@@ -149,14 +149,16 @@ pub struct Chain {
 /// What an entry is found by (its kind, its person, its subject, its time) is
 /// compared with its text, which alone is hashed.
 pub async fn verify_chain(db: &Db, key: &AuditKey) -> Result<Result<i64, i64>, DbError> {
-    Ok(verify_chain_of(db, key, &[]).await?.map(|chain| chain.entries))
+    Ok(verify_chain_of(db, key, &[], |_, _| ()).await?.map(|chain| chain.entries))
 }
 
 /// The same of a chain that may have begun under keys before the present one.
+/// `told` hears again and again how many entries hold, and of how many.
 pub async fn verify_chain_of(
     db: &Db,
     key: &AuditKey,
     earlier: &[AuditKey],
+    mut told: impl FnMut(i64, i64),
 ) -> Result<Result<Chain, i64>, DbError> {
     let mut turns = Turns::new(key, earlier);
     let mut by_present_key = 0;
@@ -186,6 +188,7 @@ pub async fn verify_chain_of(
             before = hash;
             by_present_key += i64::from(turns.is_last());
         }
+        told(seq, last.max(seq));
     }
 }
 

@@ -164,8 +164,14 @@ async fn a_chain_whose_key_was_changed_holds_and_what_was_altered_is_named_on_ei
     let (old, new) = (root_key(), RootKey::new([8; 32]));
     let (before, after) = (AuditKey::of(&old), AuditKey::of(&new));
     entries_under(&database, &old, 2).await;
-    let verify =
-        async |earlier: &[AuditKey]| verify_chain_of(database.db(), &after, earlier).await.unwrap();
+    let verify = async |earlier: &[AuditKey]| {
+        let mut told = Vec::new();
+        let found = verify_chain_of(database.db(), &after, earlier, |n, of| told.push((n, of)));
+        let found = found.await.unwrap();
+        let all = found.as_ref().ok().map(|chain| (chain.entries, chain.entries));
+        assert_eq!(told.pop(), all, "how far it has come is told, up to the end");
+        found
+    };
     let earlier = [before.clone()];
     assert_eq!(verify(&earlier).await, Ok(Chain { entries: 2, by_present_key: 0 }));
     entries_under(&database, &new, 3).await;
@@ -192,9 +198,12 @@ async fn a_chain_never_goes_back_to_a_key_that_it_has_left() {
         entries_under(&database, root, 1).await;
     }
 
-    let found =
-        verify_chain_of(database.db(), &after, std::slice::from_ref(&before)).await.unwrap();
-    let turned = verify_chain_of(database.db(), &before, &[after]).await.unwrap();
+    let verify = async |key: &AuditKey, earlier: &AuditKey| {
+        let earlier = std::slice::from_ref(earlier);
+        verify_chain_of(database.db(), key, earlier, |_, _| ()).await.unwrap()
+    };
+    let found = verify(&after, &before).await;
+    let turned = verify(&before, &after).await;
 
     assert_eq!(found, Err(3));
     assert_eq!(turned, Err(2), "who signs at the end has not signed before");

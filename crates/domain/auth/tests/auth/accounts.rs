@@ -164,11 +164,14 @@ async fn a_dump_without_the_root_key_yields_no_seed_and_a_new_root_key_reads_the
     let alone = Vault::new(&RootKey::new([9; 32]), &[]);
     let (db, system) = (stage.database.db(), stage.ctx.system());
 
-    let lost = sayso_auth::reseal::reseal(db, &system, &alone).await.expect("it runs");
-    let found = sayso_auth::reseal::reseal(db, &system, &next).await.expect("it runs");
-    let again = sayso_auth::reseal::reseal(db, &system, &alone).await.expect("it runs");
+    let mut heard = Vec::new();
+    let mut hear = |found| heard.push(found);
+    let lost = sayso_auth::reseal::reseal(db, &system, &alone, &mut hear).await.expect("it runs");
+    let found = sayso_auth::reseal::reseal(db, &system, &next, |_| ()).await.expect("it runs");
+    let again = sayso_auth::reseal::reseal(db, &system, &alone, |_| ()).await.expect("it runs");
 
     assert_eq!((lost.lost, found.sealed, again.current), (1, 1, 1));
+    assert_eq!(heard.last(), Some(&lost), "how far it has come is told");
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_dump_without_the_root_key_names_nobody_elsewhere_and_a_new_root_key_f
     assert_eq!(found(&stage, &alone, &own).await, None);
     assert_eq!(found(&stage, &next, &own).await, Some(ann));
     let (db, system) = (stage.database.db(), stage.ctx.system());
-    let sealed = sayso_auth::reseal::reseal(db, &system, &next).await.expect("it runs");
+    let sealed = sayso_auth::reseal::reseal(db, &system, &next, |_| ()).await.expect("it runs");
     assert_eq!((sealed.sealed, sealed.lost), (1, 0));
     assert_eq!(found(&stage, &alone, &own).await, Some(ann));
 }

@@ -7,7 +7,7 @@ use sayso_db::Db;
 use sayso_events::{AuditKey, Chain, verify_chain_of};
 use sayso_kernel::Random;
 
-use super::say;
+use super::{progress, say};
 use crate::root_key;
 use crate::storage::Storage;
 
@@ -32,6 +32,7 @@ pub(super) async fn run(settings: &Settings, command: AuditCommand) -> Result<()
     let storage = Storage::attach(settings, &Random::from_os()).await?;
     let found = verify_on(&storage, settings).await;
     storage.close().await;
+    progress::done();
     match found? {
         Ok(Chain { entries: 0, .. }) => say("the audit is empty"),
         Ok(Chain { entries, by_present_key }) if entries == by_present_key => {
@@ -69,5 +70,5 @@ async fn verify(db: &Db, settings: &Settings) -> Result<Result<Chain, i64>> {
         return Ok(Ok(Chain { entries: 0, by_present_key: 0 }));
     };
     let earlier: Vec<AuditKey> = settings.previous_root_keys()?.iter().map(AuditKey::of).collect();
-    Ok(verify_chain_of(db, &AuditKey::of(&root), &earlier).await?)
+    Ok(verify_chain_of(db, &AuditKey::of(&root), &earlier, progress::entries).await?)
 }

@@ -12,7 +12,7 @@ use sayso_auth::{AuthState, reseal};
 use sayso_config::Settings;
 use sayso_kernel::{Random, Timestamp};
 
-use super::say;
+use super::{progress, say};
 use crate::storage::Storage;
 
 /// The commands of `sayso keys`.
@@ -108,7 +108,12 @@ fn state(key: &NamedKey, now: Timestamp, is_first: &mut bool) -> String {
 }
 
 async fn reencrypt(auth: &AuthState) -> Result<String> {
-    let found = reseal::reseal(&auth.app.db, &operator(auth), &auth.vault).await?;
+    let heard = |found: reseal::Resealed| {
+        progress::secrets(found.sealed + found.current + found.lost);
+    };
+    let found = reseal::reseal(&auth.app.db, &operator(auth), &auth.vault, heard).await;
+    progress::done();
+    let found = found?;
     if found.lost > 0 {
         bail!(
             "{} secrets are sealed under a root key that is not known: add it to \

@@ -15,6 +15,16 @@ pub(super) fn bytes(what: &str, count: u64) {
     show(&format!("{what}: {} MiB", count / MIB));
 }
 
+/// So many entries of the audit hold, of so many.
+pub(super) fn entries(count: i64, all: i64) {
+    show(&format!("audit: {count} of {all} entries"));
+}
+
+/// So many secrets were looked at.
+pub(super) fn secrets(count: u32) {
+    show(&format!("secrets: {count} looked at"));
+}
+
 /// Takes the line away, before something else is said.
 pub(super) fn done() {
     show("");

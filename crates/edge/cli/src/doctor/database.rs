@@ -1,6 +1,7 @@
 //! PostgreSQL: is it there, is it safe, is its schema ours?
 
 use sayso_config::Settings;
+use sayso_db::backup::Programs;
 use sayso_db::migrate::{self, MigrationState, MigrationStatus};
 use sayso_db::{Db, DbLimits, check_durability};
 use sayso_kernel::Clock;
@@ -41,6 +42,7 @@ async fn ask(db: &Db, storage: &Storage, settings: &Settings) -> Vec<Finding> {
     };
     let mut all = judge(&facts, Clock::System.now().as_microsecond() as f64 / 1e6);
     all.push(durability(db, settings).await);
+    all.push(backups(settings, facts.major));
     let (schema, has_tables) = schema(storage).await;
     all.push(schema);
     if has_tables {
@@ -104,6 +106,24 @@ fn judge(facts: &ServerFacts, now: f64) -> Vec<Finding> {
         all.push(Finding::warn("replication", found, advice));
     }
     all
+}
+
+/// Whether a backup could be made here: better asked now than in the night in
+/// which it is due.
+fn backups(settings: &Settings, major: i32) -> Finding {
+    let major = u32::try_from(major).unwrap_or_default();
+    match Programs::find(settings.managed.pg_bin.as_deref(), major) {
+        Ok(found) => {
+            let found = format!("pg_dump and pg_restore of PostgreSQL {}", found.major);
+            Finding::ok("backups", found)
+        }
+        Err(error) => {
+            // It says what is missing, and then what to do.
+            let line = error.to_string();
+            let (found, advice) = line.split_once(": ").unwrap_or((line.as_str(), "install it"));
+            Finding::warn("backups", format!("none can be made here: {found}"), advice)
+        }
+    }
 }
 
 async fn durability(db: &Db, settings: &Settings) -> Finding {

@@ -3,7 +3,7 @@
 use sayso_db::Db;
 
 use super::Finding;
-use crate::repo::doctor::{self, LogFacts};
+use crate::repo::doctor::{self, Follower, LogFacts};
 
 /// A fact waits for milliseconds. So many seconds are worth a look, and the
 /// second number an alarm.
@@ -11,13 +11,36 @@ const WAIT_SECS: (f64, f64) = (5.0, 60.0);
 /// The same of a transaction that keeps old rows alive.
 const SNAPSHOT_SECS: (f64, f64) = (60.0, 600.0);
 
+/// Events that a follower of the log is behind: worth a look (as the alert has
+/// it), and half of those after which the log no longer waits for it.
+const BEHIND: (i64, i64) = (10_000, 2_500_000);
+
 pub(super) async fn examine(db: &Db) -> Vec<Finding> {
-    match doctor::log(db).await {
+    let mut all = match doctor::log(db).await {
         Ok(facts) => judge(&facts.unwrap_or_default()),
         Err(error) => {
             let advice = "see the other lines: PostgreSQL answered, and not to this";
-            vec![Finding::fail("log", format!("it cannot be read: {error}"), advice)]
+            return vec![Finding::fail("log", format!("it cannot be read: {error}"), advice)];
         }
+    };
+    // A schema that lacks migrations, which has a line of its own, may have no
+    // followers yet.
+    let furthest = doctor::furthest_behind(db).await.ok().flatten();
+    all.extend(furthest.map(|follower| judge_follower(&follower)));
+    all
+}
+
+fn judge_follower(follower: &Follower) -> Finding {
+    let Follower { name, behind } = follower;
+    let found = format!("{name} is {behind} events behind");
+    let advice = format!(
+        "look at the log of the nodes for {name}: it repeats what fails; left too far behind, what it \
+         has not read is dropped"
+    );
+    match *behind {
+        behind if behind >= BEHIND.1 => Finding::fail("followers", found, advice),
+        behind if behind >= BEHIND.0 => Finding::warn("followers", found, advice),
+        _ => Finding::ok("followers", found),
     }
 }
 
@@ -83,5 +106,15 @@ mod tests {
         assert_eq!(level(LogFacts { dead: 1, ..led.clone() }), Level::Fail);
         assert_eq!(level(LogFacts { oldest_snapshot_secs: 61.0, ..led.clone() }), Level::Warn);
         assert_eq!(level(LogFacts { oldest_snapshot_secs: 601.0, ..led }), Level::Fail);
+    }
+
+    #[test]
+    fn a_follower_that_is_far_behind_is_told_with_its_name() {
+        let judge = |behind| judge_follower(&Follower { name: "notifications".to_owned(), behind });
+
+        assert_eq!(judge(12).level, Level::Ok);
+        assert_eq!(judge(10_000).level, Level::Warn);
+        assert_eq!(judge(4_000_000).level, Level::Fail);
+        assert_eq!(judge(12).found, "notifications is 12 events behind");
     }
 }

@@ -33,6 +33,12 @@ const LOG: Sql = Sql::new(
                                       WHERE datname = current_database()))",
 );
 
+const FURTHEST_BEHIND: Sql = Sql::new(
+    "doctor.furthest_behind",
+    "SELECT c.name, h.position - c.position FROM consumers c CROSS JOIN log_head h
+     ORDER BY c.position, c.name LIMIT 1",
+);
+
 /// What the server says of itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ServerFacts {
@@ -64,6 +70,14 @@ pub(crate) struct LogFacts {
     pub is_led: bool,
 }
 
+/// A follower of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Follower {
+    pub name: String,
+    /// Events it has not come to yet.
+    pub behind: i64,
+}
+
 pub(crate) async fn server(db: &Db) -> Result<Option<ServerFacts>, DbError> {
     let row = db.read().row(&SERVER, &[]).await?;
     Ok(row.map(|row| ServerFacts {
@@ -92,5 +106,11 @@ pub(crate) async fn log(db: &Db) -> Result<Option<LogFacts>, DbError> {
     }))
 }
 
+/// The follower of the log that is furthest behind; none before the first start.
+pub(crate) async fn furthest_behind(db: &Db) -> Result<Option<Follower>, DbError> {
+    let row = db.read().row(&FURTHEST_BEHIND, &[]).await?;
+    Ok(row.map(|row| Follower { name: row.get(0), behind: row.get(1) }))
+}
+
 #[cfg(test)]
-pub(super) const ALL: &[&Sql] = &[&SERVER, &LOG];
+pub(super) const ALL: &[&Sql] = &[&SERVER, &LOG, &FURTHEST_BEHIND];
