@@ -15,6 +15,7 @@ mod http;
 mod migrations;
 mod model;
 mod names;
+mod origin;
 mod promises;
 mod rooms;
 mod size;
@@ -62,6 +63,8 @@ const CHECKS: &[Check] = &[
     migrations::check,
     model::check,
     names::check,
+    origin::check_licences,
+    origin::check_sources,
     promises::check,
     rooms::check_files,
     rooms::check_lib,
