@@ -61,6 +61,7 @@ schemathesis:
 # A bad night and a recovery to a moment, on servers of their own; the results
 # go into docs/operations.md.
 rehearse:
+	scripts/install-system test
 	cargo build -p sayso
 	scripts/rehearse
 	scripts/rehearse-pitr

@@ -1,12 +1,12 @@
-//! What becomes of the audit when the root key is changed, and of a company
-//! whose root key is not there.
+//! What becomes of the audit, and of whoever is in, when the root key is
+//! changed; and of a company whose root key is not there.
 
 use std::time::Duration;
 
 use sayso_testkit::{Client, Process, ProcessSetup, TestDatabase, judge, until};
 use serde_json::json;
 
-use crate::company::{Company, PASSWORD};
+use crate::company::{Company, PASSWORD, program_of};
 
 const ROOT_KEY: &str = "SAYSO_SECRETS__ROOT_KEY";
 const PREVIOUS: &str = "SAYSO_SECRETS__PREVIOUS_ROOT_KEYS";
@@ -114,4 +114,24 @@ async fn a_company_is_opened_with_another_root_key_only_where_its_own_is_said_to
         assert!(said.contains("another key has signed the newest entry of the audit"), "{said}");
     }
     Client::login(&server.url(), "ann@example.com", "another horse battery staple").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_over_a_change_of_the_root_key_and_its_access_token_does_not() {
+    let database = TestDatabase::new().await;
+    let mut company = Company::found(ProcessSetup::on(&database)).await;
+    let program = program_of(&company.ann, &["read"]).await;
+    company.server.stop().await;
+    company.server.set(ROOT_KEY, &"08".repeat(32));
+    company.server.set(PREVIOUS, &"07".repeat(32));
+    company.server.restart().await;
+
+    let refused = company.ann.get("/api/auth/me").await;
+    let body = json!({ "refreshToken": company.ann.login["refreshToken"] });
+    let mut ann = company.ann.clone();
+    ann.login = company.ann.post("/api/auth/refresh", body).await.expect(200);
+
+    assert_eq!((refused.status.as_u16(), refused.code()), (401, "auth.token_invalid"));
+    ann.get("/api/auth/me").await.expect(200);
+    program.get("/api/auth/me").await.expect(200);
 }

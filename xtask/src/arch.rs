@@ -16,6 +16,7 @@ mod metrics;
 mod migrations;
 mod model;
 mod names;
+mod origin;
 mod promises;
 mod rooms;
 mod size;
@@ -64,6 +65,8 @@ const CHECKS: &[Check] = &[
     migrations::check,
     model::check,
     names::check,
+    origin::check_licences,
+    origin::check_sources,
     promises::check,
     rooms::check_files,
     rooms::check_lib,

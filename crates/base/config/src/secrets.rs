@@ -9,8 +9,9 @@ section! {
     Secrets in "secrets" {
         /// The key from which all other keys are derived; the same on every
         /// node. Without it one is made for a database that never had one, and
-        /// kept in `secret.key` of the data folder. Whoever changes it ends all
-        /// sessions, and gives the one before in `previous_root_keys`.
+        /// kept in `secret.key` of the data folder. Another one makes every
+        /// access token invalid and, unless `previous_root_keys` has the one
+        /// before, every password.
         root_key: Option<Secret<String>> = None, "64 hexadecimal digits";
         /// Keys that were `root_key` before: what was sealed or hashed under
         /// them is still read, also under those that a restore has put into

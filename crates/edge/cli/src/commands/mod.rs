@@ -191,6 +191,7 @@ fn say_error(text: &str) {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use clap::error::ErrorKind;
 
     use super::*;
 
@@ -219,6 +220,28 @@ mod tests {
                 "{line}: {}",
                 parsed.err().map(|e| e.to_string()).unwrap_or_default()
             );
+        }
+    }
+
+    /// Blocks of commands are run (`tests/journeys`); these stand in sentences.
+    #[test]
+    fn every_command_that_a_page_names_can_be_typed() {
+        let pages = [
+            include_str!("../../../../../README.md"),
+            include_str!("../../../../../docs/operations.md"),
+            include_str!("../../../../../migrations/README.md"),
+        ];
+        let lines = pages.into_iter().flat_map(str::lines);
+        let quoted = lines.flat_map(|line| line.split('`').skip(1).step_by(2));
+        let named: Vec<&str> = quoted.filter(|words| words.starts_with("sayso ")).collect();
+
+        assert!(named.len() > 20, "{named:?}");
+        for words in named {
+            let typed = words.replace("<version>", "27");
+            let refused = Cli::try_parse_from(typed.split_whitespace()).err();
+            // A sentence may name a command without the file it takes.
+            let wrong = refused.filter(|one| one.kind() != ErrorKind::MissingRequiredArgument);
+            assert!(wrong.is_none(), "{words}: {wrong:?}");
         }
     }
 
