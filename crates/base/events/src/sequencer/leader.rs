@@ -123,16 +123,21 @@ impl Leader {
 
     /// Numbers what is committed until told to stop or the connection ends.
     pub(super) async fn lead(
-        self,
+        mut self,
         sequencer: &Sequencer,
         stop: &CancellationToken,
     ) -> Result<(), DbError> {
+        if let Some(witness) = &sequencer.witness {
+            // Since this node led last, the database may have been exchanged.
+            witness.doubt();
+        }
         let mut floor = Floor::default();
         let mut looked_after = None::<Instant>;
         let mut sealed = Sealed { at: Instant::now(), seq: 0 };
         let mut course = Course { position: self.start, told_at: None, batch_max: FIRST_BATCH };
         let pause = sequencer.limits.poll.min(SILENT_MAX);
         loop {
+            self.heed_witness(sequencer).await?;
             let due = looked_after.is_none_or(|at| at.elapsed() >= FULL_SCAN_EVERY);
             if due {
                 floor.forget();
@@ -154,6 +159,23 @@ impl Leader {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Compares what Redis remembers of the log with the log, unless that was
+    /// done; where they disagree, what comes now is another history. While Redis
+    /// is away the log goes on, and nothing is added to what stands there.
+    async fn heed_witness(&mut self, sequencer: &Sequencer) -> Result<(), DbError> {
+        let witness = sequencer.witness.as_ref().filter(|it| !it.is_trusted(&self.epoch));
+        let Some(witness) = witness else { return Ok(()) };
+        let Ok(memory) = witness.memory(&self.epoch).await else { return Ok(()) };
+        if let Some(memory) = memory
+            && !bounded_db(epoch::holds(&self.client, memory)).await?
+        {
+            let renamed = epoch::begin_anew(&self.client, &sequencer.random);
+            self.epoch = bounded_db(renamed).await?;
+        }
+        witness.trust(&self.epoch);
+        Ok(())
     }
 
     /// What is due every few seconds: room for the next positions, a seal over
