@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sayso_db::DbError;
 use sayso_db::tokio_postgres::error::SqlState;
 use sayso_db::tokio_postgres::{Client, Config, NoTls, Statement};
+use sayso_kernel::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, Outcome};
@@ -13,8 +14,9 @@ use super::floor::Floor;
 use super::{Sequencer, SequencerLimits, audit, epoch, quarantine};
 use crate::hint::{Announced, Hint};
 
-/// The lock that makes a leader.
-const LOCK: &str = "SELECT pg_try_advisory_lock(7240115313)";
+/// The lock that makes a leader, and since when the first fact waits for one.
+const LOCK: &str = "
+    SELECT pg_try_advisory_lock(7240115313), (SELECT o.at FROM outbox o ORDER BY o.id LIMIT 1)";
 /// Keeps the partitions ahead of the head.
 /// One transaction, in which a lock that is not there at once is not waited for.
 const PARTITIONS: &str = "SET LOCAL lock_timeout = '100ms';
@@ -105,6 +107,8 @@ impl Leader {
             if row.get(0) {
                 break;
             }
+            // Whoever leads tells it as well, unless nobody does.
+            tell_lag(sequencer, row.get(1));
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(SILENT_MAX) => {}
@@ -252,7 +256,7 @@ impl Leader {
         let scanned = bounded_db(batch::scan(self, &limits, floor.get())).await?;
         let more = scanned.is_full;
         floor.saw(&scanned.snapshot, scanned.last_id, more);
-        tell_lag(sequencer, scanned.rows.first());
+        tell_lag(sequencer, scanned.rows.first().map(|row| row.at));
         if scanned.rows.is_empty() {
             return Ok(false);
         }
@@ -291,9 +295,9 @@ impl Leader {
 }
 
 /// How long the first of those that wait has been waiting.
-fn tell_lag(sequencer: &Sequencer, first: Option<&batch::Waiting>) {
-    let waited = first.map_or(Duration::ZERO, |row| {
-        let since = sequencer.clock.now().duration_since(row.at);
+fn tell_lag(sequencer: &Sequencer, first: Option<Timestamp>) {
+    let waited = first.map_or(Duration::ZERO, |at| {
+        let since = sequencer.clock.now().duration_since(at);
         Duration::try_from(since).unwrap_or_default()
     });
     metrics::gauge!("sayso_sequencer_lag_seconds").set(waited.as_secs_f64());
