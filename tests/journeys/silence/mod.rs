@@ -11,7 +11,7 @@ use sayso_testkit::{ProcessSetup, until};
 use serde_json::{Value, json};
 
 pub use scene::Silence;
-use scene::{Closing, SOON, Scene, until_behind};
+use scene::{Closing, SOON, Scene, until_behind, until_lag};
 
 use crate::cluster::Cluster;
 use crate::company::Company;
@@ -56,6 +56,7 @@ impl Scene {
 
 async fn are_gone(cluster: Cluster) -> Result<(), String> {
     let scene = Scene::set(cluster).await;
+    until_lag(&scene.cluster, |seconds| seconds < 1.0).await;
     let silence = Silence::begin(&scene.cluster.database).await;
     let Company { ceo, ann, bob, .. } = &scene.cluster.company;
     let say = json!({ "channelId": scene.board, "content": "still here" });
@@ -82,7 +83,10 @@ async fn are_gone(cluster: Cluster) -> Result<(), String> {
     scene.gone("kim", edit, FORBIDDEN, CHANGED).await?;
 
     scene.nothing_was_done().await;
+    // Nobody leads: how long facts wait is told by those who try to.
+    until_lag(&scene.cluster, |seconds| seconds > 1.0).await;
     scene.kim_is_back(silence, edit).await;
+    until_lag(&scene.cluster, |seconds| seconds < 1.0).await;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use sayso_db::tokio_postgres::Client as Connection;
 use sayso_testkit::{Client, Heard, Sockets, TestDatabase, until};
 use serde_json::{Value, json};
 
+use crate::clients::metric;
 use crate::cluster::Cluster;
 use crate::company::{connect, hire, open_channel, program_of};
 
@@ -49,6 +50,18 @@ pub async fn until_behind(cluster: &Cluster) {
         until("a node to know that it is behind", SOON, async || {
             let stats = node.get("/api/cache/stats").await.expect(200);
             (stats["state"] == "behind").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Waits until both nodes tell whoever watches them that what was committed
+/// waits for its place for so long.
+pub async fn until_lag(cluster: &Cluster, is_so: impl Fn(f64) -> bool) {
+    let ceo = &cluster.company.ceo;
+    for node in [ceo, &cluster.there(ceo)] {
+        until("a node to tell how long facts wait", SOON, async || {
+            is_so(metric(node, "sayso_sequencer_lag_seconds ").await).then_some(())
         })
         .await;
     }

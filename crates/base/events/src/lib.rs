@@ -30,7 +30,7 @@ mod sequencer;
 mod volatile;
 
 pub use acked::Acked;
-pub use bus::{Bus, BusParts, Kept, that_end};
+pub use bus::{Bus, BusParts, Kept, Witness, that_end};
 pub use consumer::{Batch, Consumer};
 pub use event::{Event, EventSchema, Placed};
 pub use follower::Follower;

@@ -13,7 +13,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue,
     IntoConnectionInfo, ProtocolVersion, RedisError, Script, ScriptInvocation,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,8 @@ struct Inner {
     limits: RedisLimits,
     connection: ArcSwapOption<MultiplexedConnection>,
     is_up: AtomicBool,
+    /// Whether it was asked at all.
+    asked: watch::Sender<bool>,
     trouble: Notify,
     clock: SharedClock,
     probe: Script,
@@ -91,6 +93,7 @@ impl Redis {
             limits,
             connection: ArcSwapOption::empty(),
             is_up: AtomicBool::new(false),
+            asked: watch::Sender::new(false),
             trouble: Notify::new(),
             clock: SharedClock::default(),
             probe: Script::new(PROBE),
@@ -109,6 +112,14 @@ impl Redis {
         self.0.is_up.load(Ordering::Acquire)
     }
 
+    /// Waits until it was asked once whether it is there: a process that has
+    /// just started does not know yet.
+    pub async fn asked(&self) {
+        let mut asked = self.0.asked.subscribe();
+        // The sender lives as long as this does.
+        let _ = asked.wait_for(|asked| *asked).await;
+    }
+
     /// The clock that all nodes share, in microseconds, at a moment of this
     /// machine's; `None` while it is not known.
     #[must_use]
@@ -123,6 +134,7 @@ impl Redis {
             let was_up = self.is_up();
             let is_up = self.is_there().await;
             self.0.is_up.store(is_up, Ordering::Release);
+            self.0.asked.send_replace(true);
             if was_up != is_up {
                 match is_up {
                     true => tracing::info!("Redis is there"),

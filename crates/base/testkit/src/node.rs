@@ -107,7 +107,7 @@ impl Candidate {
             (redis, bus)
         });
         if let Some((_, bus)) = &line {
-            sequencer = sequencer.also(bus.relay());
+            sequencer = sequencer.also(bus.relay()).heeding(bus.witness());
         }
         Self { sequencer, follower, hub, line }
     }

@@ -66,7 +66,7 @@ pub(crate) fn run(
             clock: app.clock.clone(),
             kept: Kept::default(),
         });
-        sequencer = sequencer.also(bus.relay());
+        sequencer = sequencer.also(bus.relay()).heeding(bus.witness());
         tasks.spawn(redis.clone().keep(stop.clone()));
         tasks.spawn(bus.run(sequencer.leading(), stop.clone()));
     }

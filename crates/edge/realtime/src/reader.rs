@@ -38,6 +38,7 @@ use std::sync::Arc;
 use sayso_access::{SessionId, UserId};
 use sayso_db::Effect;
 use sayso_events::{Event, Placed};
+use sayso_kernel::mutants;
 
 /// Something to tell the socket, in this order.
 #[derive(Debug)]
@@ -165,7 +166,7 @@ impl Reader {
                 if kept.len() >= self.kept_max {
                     *is_too_much = true;
                     kept.clear();
-                } else if !*is_too_much {
+                } else if !*is_too_much && !mutants::is("open-seam") {
                     kept.push(Arc::clone(event));
                 }
             }
@@ -264,7 +265,7 @@ fn leave(
 ) {
     for effect in &event.effects {
         let stream = match effect {
-            Effect::Unfollow { user, stream } if *user == me => stream,
+            Effect::Unfollow { user, stream } if *user == me && !mutants::is("leaks") => stream,
             Effect::Close { stream } => stream,
             _ => continue,
         };

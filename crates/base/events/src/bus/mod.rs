@@ -9,13 +9,15 @@
 //!
 //! All of it may be lost, and nothing with it: a node that misses an event
 //! reads the log, a leader that is not woken looks by itself, and what is
-//! volatile is heard now or never.
+//! volatile is heard now or never. What is there is compared with the log
+//! before it counts, for the log may be an older copy of itself.
 
 mod ear;
 mod entry;
 mod mouth;
 mod reader;
 mod relay;
+mod witness;
 mod word;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,8 @@ use crate::log::Log;
 use crate::presence::{NodeId, Presence};
 use crate::volatile::Volatile;
 pub use relay::Kept;
+pub(crate) use witness::Memory;
+pub use witness::Witness;
 use word::Word;
 
 /// Hints of a leader that may wait for the relay; what is lost beyond that is
@@ -67,6 +71,7 @@ pub struct BusParts {
 #[derive(Debug)]
 pub struct Bus {
     parts: BusParts,
+    witness: Witness,
     relayed: (mpsc::Sender<Hint>, mpsc::Receiver<Hint>),
 }
 
@@ -74,6 +79,7 @@ pub struct Bus {
 #[derive(Debug)]
 struct Shared {
     redis: Redis,
+    witness: Witness,
     node: NodeId,
     db: Db,
     hub: Hub,
@@ -108,7 +114,8 @@ impl Bus {
     /// Connects these. Nothing is heard or said before it runs.
     #[must_use]
     pub fn new(parts: BusParts) -> Self {
-        Self { parts, relayed: mpsc::channel(HINTS_MAX) }
+        let witness = Witness::new(parts.redis.clone());
+        Self { parts, witness, relayed: mpsc::channel(HINTS_MAX) }
     }
 
     /// Where the sequencer of this node tells what the others are to hear.
@@ -117,15 +124,22 @@ impl Bus {
         self.relayed.0.clone()
     }
 
+    /// What the sequencer of this node has to compare before it numbers anything.
+    #[must_use]
+    pub fn witness(&self) -> Witness {
+        self.witness.clone()
+    }
+
     /// Runs until told to stop. `leading` says whether this node leads.
     pub async fn run(self, leading: watch::Receiver<bool>, stop: CancellationToken) {
-        let Self { parts, relayed: (_, relayed) } = self;
+        let Self { parts, witness, relayed: (_, relayed) } = self;
         let BusParts { redis, node, db, hub, hints, presence, volatile, clock, kept } = parts;
         let (words, spoken) = mpsc::channel(WORDS_MAX);
         let log = Log::new(db.background());
         let is_leading = AtomicBool::new(false);
         let shared = &Shared {
             redis,
+            witness,
             node,
             db,
             hub,
@@ -141,8 +155,8 @@ impl Bus {
         tokio::select! {
             () = stop.cancelled() => {}
             () = ends => {}
-            () = relay::run(shared, log, relayed) => {}
-            () = reader::run(shared) => {}
+            () = relay::run(shared, log.clone(), relayed) => {}
+            () = reader::run(shared, &log) => {}
             () = ear::run(shared, stop.clone()) => {}
             () = mouth::run(shared, spoken) => {}
             () = mouth::tell_presence(shared) => {}

@@ -7,9 +7,11 @@ use std::time::Duration;
 use sayso_redis::{aio::MultiplexedConnection, cmd};
 use tokio::time::{sleep, timeout};
 
-use super::{Shared, entry, relay};
+use super::witness::Keys;
+use super::{Shared, entry};
 use crate::Event;
 use crate::hint::Hint;
+use crate::log::Log;
 use crate::sequencer::Batch;
 
 /// How long a question waits at the server for something new,
@@ -26,17 +28,17 @@ type Answer = Option<HashMap<String, Vec<(String, HashMap<String, Vec<u8>>)>>>;
 
 /// Reads on and on. The follower takes what comes next, so it does not matter
 /// what comes twice, or not at all.
-pub(super) async fn run(shared: &Shared) {
+pub(super) async fn run(shared: &Shared, log: &Log) {
     loop {
         if let Ok(connection) = shared.redis.waiting().await {
-            follow(shared, connection).await;
+            follow(shared, log, connection).await;
         }
         sleep(PAUSE).await;
     }
 }
 
 /// Until the connection fails.
-async fn follow(shared: &Shared, mut connection: MultiplexedConnection) {
+async fn follow(shared: &Shared, log: &Log, mut connection: MultiplexedConnection) {
     let mut place = Place { epoch: "".into(), position: 0 };
     loop {
         // Whoever leads has it from itself.
@@ -46,10 +48,15 @@ async fn follow(shared: &Shared, mut connection: MultiplexedConnection) {
             continue;
         };
         if applied.epoch != place.epoch {
+            // What stands there may be of a history that this one has lost.
+            if !shared.witness.agrees(log, &applied.epoch).await {
+                sleep(BLOCK).await;
+                continue;
+            }
             place = Place { epoch: applied.epoch, position: 0 };
         }
         place.position = place.position.max(applied.position);
-        let (stream, _) = relay::keys(shared, &place.epoch);
+        let Keys { stream, .. } = Keys::of(&shared.redis, &place.epoch);
         let mut ask = cmd("XREAD");
         ask.arg("COUNT").arg(COUNT).arg("BLOCK").arg(BLOCK.as_millis().to_string());
         ask.arg("STREAMS").arg(&stream).arg(format!("{}-0", place.position));

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use sayso_redis::{Fault, Script};
 use tokio::sync::mpsc;
 
+use super::witness::{self, Keys};
 use super::word::{Head, Word};
 use super::{Shared, entry, mouth};
 use crate::Event;
@@ -30,16 +31,19 @@ const CALL_BYTES_MAX: usize = 512 * 1024;
 const CALL_ENTRIES_MAX: usize = 200;
 /// So many entries the stream keeps at the most, whoever wrote them.
 const KEPT_ENTRIES_MAX: usize = 20_000;
-/// A history that nobody writes any more is forgotten.
+/// A history that nobody writes any more is forgotten,
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+/// but for its last event: older copies of a database are laid in its place
+/// after nights and holidays, too.
+const MARKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 
-/// Appends entries from position `ARGV[1]` on, as far as they come next.
-/// Answers where the stream ends then.
+/// Appends entries from position `ARGV[1]` on, as far as they come next, and
+/// marks the last. Answers where the stream ends then.
 const APPEND: &str = r"
 local last = tonumber(redis.call('GET', KEYS[2]) or '')
 local at = tonumber(ARGV[1])
 if last and at > last + 1 then return last end
-for i = 5, #ARGV do
+for i = 7, #ARGV do
     if not last or at > last then
         redis.call('XADD', KEYS[1], string.format('%.0f-0', at), 'e', ARGV[i])
         last = at
@@ -47,6 +51,7 @@ for i = 5, #ARGV do
     at = at + 1
 end
 redis.call('SET', KEYS[2], string.format('%.0f', last), 'PX', ARGV[2])
+if last == at - 1 then redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3] .. '-0')
 redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[4])
@@ -90,11 +95,6 @@ struct Relay<'a> {
     bytes: usize,
     /// Nothing could be appended when it was tried last.
     is_broken: bool,
-}
-
-/// The names of a history's stream, and of its end.
-pub(super) fn keys(shared: &Shared, epoch: &str) -> (String, String) {
-    (shared.redis.name(&format!("log:{epoch}")), shared.redis.name(&format!("log:{epoch}:last")))
 }
 
 /// Passes on what the leader of this node tells, while it leads.
@@ -142,11 +142,16 @@ impl Relay<'_> {
 
     /// Appends a batch, after whatever is missing before it.
     async fn fit_in(&mut self, epoch: &str, events: &[Arc<Event>]) -> Result<(), Fault> {
+        if !self.shared.witness.is_trusted(epoch) {
+            // It was away when this node began to lead, and nobody has
+            // compared yet what it holds.
+            return Err(Fault::Away);
+        }
         let Some(first) = events.first().map(|event| event.position) else { return Ok(()) };
         let Appended::Missing(last) = self.append(epoch, events).await? else { return Ok(()) };
         let is_filled = first - last <= FILL_MAX && self.fill(epoch, last, first - 1).await?;
         if !is_filled {
-            let (stream, end) = keys(self.shared, epoch);
+            let Keys { stream, end, .. } = Keys::of(&self.shared.redis, epoch);
             let mut anew = self.begin_anew.prepare_invoke();
             self.shared.redis.script::<i64>("begin", anew.key(stream).key(end)).await?;
             metrics::counter!("sayso_bus_restarts_total").increment(1);
@@ -189,31 +194,39 @@ impl Relay<'_> {
             let first = event.position + 1 - i64::try_from(entries.len()).unwrap_or(0);
             let sent = std::mem::take(&mut entries);
             bytes = 0;
-            if let Appended::Missing(last) = self.call(epoch, first, sent).await? {
+            if let Appended::Missing(last) = self.call(epoch, first, event, sent).await? {
                 return Ok(Appended::Missing(last));
             }
         }
         Ok(Appended::Done)
     }
 
+    /// Appends what begins at `first` and ends with the event `end`.
     async fn call(
         &mut self,
         epoch: &str,
         first: i64,
+        end: &Event,
         entries: Vec<Vec<u8>>,
     ) -> Result<Appended, Fault> {
         let oldest = self.make_room(entries.iter().map(Vec::len).sum());
-        let (stream, end) = keys(self.shared, epoch);
+        let keys = Keys::of(&self.shared.redis, epoch);
         let mut append = self.append.prepare_invoke();
-        append.key(stream).key(end).arg(first);
-        append.arg(u64::try_from(FORGOTTEN_AFTER.as_millis()).unwrap_or(u64::MAX));
-        append.arg(oldest).arg(KEPT_ENTRIES_MAX);
+        append.key(keys.stream).key(keys.end).key(keys.mark);
+        append.arg(first).arg(millis(FORGOTTEN_AFTER)).arg(oldest).arg(KEPT_ENTRIES_MAX);
+        append.arg(witness::mark(end)).arg(millis(MARKED_FOR));
         for entry in &entries {
             append.arg(entry.as_slice());
         }
         let last: i64 = self.shared.redis.script("append", &append).await?;
         if last < first {
             return Ok(Appended::Missing(last));
+        }
+        if last > end.position {
+            // Further than whoever leads has come. Where another leads by now,
+            // that is nothing, and nothing is missed by asking.
+            self.shared.witness.doubt();
+            return Err(Fault::Away);
         }
         let now = Instant::now();
         for (position, entry) in (first..).zip(&entries) {
@@ -244,10 +257,14 @@ impl Relay<'_> {
         let head = Head {
             epoch: told.epoch.to_string(),
             head: told.head,
-            lag_ms: u64::try_from(lag.as_millis()).unwrap_or(u64::MAX),
+            lag_ms: millis(lag),
             at: self.shared.redis.time_at(Instant::now()),
             is_to_be_read: told.is_to_be_read || self.is_broken,
         };
         mouth::say(self.shared, Word::Head(head)).await;
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sayso_db::DbError;
 use sayso_db::tokio_postgres::error::SqlState;
 use sayso_db::tokio_postgres::{Client, Config, NoTls, Statement};
+use sayso_kernel::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{self, Outcome};
@@ -13,8 +14,9 @@ use super::floor::Floor;
 use super::{Sequencer, SequencerLimits, audit, epoch, quarantine};
 use crate::hint::{Announced, Hint};
 
-/// The lock that makes a leader.
-const LOCK: &str = "SELECT pg_try_advisory_lock(7240115313)";
+/// The lock that makes a leader, and since when the first fact waits for one.
+const LOCK: &str = "
+    SELECT pg_try_advisory_lock(7240115313), (SELECT o.at FROM outbox o ORDER BY o.id LIMIT 1)";
 /// Keeps the partitions ahead of the head.
 /// One transaction, in which a lock that is not there at once is not waited for.
 const PARTITIONS: &str = "SET LOCAL lock_timeout = '100ms';
@@ -105,6 +107,8 @@ impl Leader {
             if row.get(0) {
                 break;
             }
+            // Whoever leads tells it as well, unless nobody does.
+            tell_lag(sequencer, row.get(1));
             tokio::select! {
                 () = stop.cancelled() => return Ok(None),
                 () = tokio::time::sleep(SILENT_MAX) => {}
@@ -123,16 +127,21 @@ impl Leader {
 
     /// Numbers what is committed until told to stop or the connection ends.
     pub(super) async fn lead(
-        self,
+        mut self,
         sequencer: &Sequencer,
         stop: &CancellationToken,
     ) -> Result<(), DbError> {
+        if let Some(witness) = &sequencer.witness {
+            // Since this node led last, the database may have been exchanged.
+            witness.doubt();
+        }
         let mut floor = Floor::default();
         let mut looked_after = None::<Instant>;
         let mut sealed = Sealed { at: Instant::now(), seq: 0 };
         let mut course = Course { position: self.start, told_at: None, batch_max: FIRST_BATCH };
         let pause = sequencer.limits.poll.min(SILENT_MAX);
         loop {
+            self.heed_witness(sequencer).await?;
             let due = looked_after.is_none_or(|at| at.elapsed() >= FULL_SCAN_EVERY);
             if due {
                 floor.forget();
@@ -154,6 +163,23 @@ impl Leader {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Compares what Redis remembers of the log with the log, unless that was
+    /// done; where they disagree, what comes now is another history. While Redis
+    /// is away the log goes on, and nothing is added to what stands there.
+    async fn heed_witness(&mut self, sequencer: &Sequencer) -> Result<(), DbError> {
+        let witness = sequencer.witness.as_ref().filter(|it| !it.is_trusted(&self.epoch));
+        let Some(witness) = witness else { return Ok(()) };
+        let Ok(memory) = witness.memory(&self.epoch).await else { return Ok(()) };
+        if let Some(memory) = memory
+            && !bounded_db(epoch::holds(&self.client, memory)).await?
+        {
+            let renamed = epoch::begin_anew(&self.client, &sequencer.random);
+            self.epoch = bounded_db(renamed).await?;
+        }
+        witness.trust(&self.epoch);
+        Ok(())
     }
 
     /// What is due every few seconds: room for the next positions, a seal over
@@ -230,7 +256,7 @@ impl Leader {
         let scanned = bounded_db(batch::scan(self, &limits, floor.get())).await?;
         let more = scanned.is_full;
         floor.saw(&scanned.snapshot, scanned.last_id, more);
-        tell_lag(sequencer, scanned.rows.first());
+        tell_lag(sequencer, scanned.rows.first().map(|row| row.at));
         if scanned.rows.is_empty() {
             return Ok(false);
         }
@@ -269,9 +295,9 @@ impl Leader {
 }
 
 /// How long the first of those that wait has been waiting.
-fn tell_lag(sequencer: &Sequencer, first: Option<&batch::Waiting>) {
-    let waited = first.map_or(Duration::ZERO, |row| {
-        let since = sequencer.clock.now().duration_since(row.at);
+fn tell_lag(sequencer: &Sequencer, first: Option<Timestamp>) {
+    let waited = first.map_or(Duration::ZERO, |at| {
+        let since = sequencer.clock.now().duration_since(at);
         Duration::try_from(since).unwrap_or_default()
     });
     metrics::gauge!("sayso_sequencer_lag_seconds").set(waited.as_secs_f64());

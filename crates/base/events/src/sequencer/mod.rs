@@ -35,6 +35,7 @@ pub use audit::{AuditKey, Chain, fits_the_audit, verify_chain, verify_chain_of};
 pub use batch::Batch;
 use leader::Leader;
 
+use crate::bus::Witness;
 use crate::hint::Hint;
 
 /// Statements of the sequencer, for the test that prepares each.
@@ -78,6 +79,7 @@ pub struct Sequencer {
     clock: Clock,
     random: Random,
     hints: Vec<mpsc::Sender<Hint>>,
+    witness: Option<Witness>,
     leading: watch::Sender<bool>,
 }
 
@@ -94,13 +96,20 @@ impl Sequencer {
         hints: mpsc::Sender<Hint>,
     ) -> Self {
         let (hints, leading) = (vec![hints], watch::Sender::new(false));
-        Self { db, limits, audit_key, clock, random, hints, leading }
+        Self { db, limits, audit_key, clock, random, hints, witness: None, leading }
     }
 
     /// Tells `hints` as well.
     #[must_use]
     pub fn also(mut self, hints: mpsc::Sender<Hint>) -> Self {
         self.hints.push(hints);
+        self
+    }
+
+    /// Asks this one how far the log came before it numbers anything.
+    #[must_use]
+    pub fn heeding(mut self, witness: Witness) -> Self {
+        self.witness = Some(witness);
         self
     }
 

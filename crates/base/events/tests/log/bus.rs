@@ -11,44 +11,49 @@ use sayso_testkit::{BusSetup, Candidate, Node, TestCtx, TestDatabase, TestRedis,
 
 use crate::things::{self, Ear, bump};
 
-const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(30);
 /// Nodes that look by themselves this seldom hear by the bus or not at all.
 const NEVER: Duration = Duration::from_secs(3600);
 /// As in production.
-const OFTEN: Duration = Duration::from_millis(250);
+pub const OFTEN: Duration = Duration::from_millis(250);
 
 /// One database, and two nodes on it of which the first leads.
-struct Two {
-    database: TestDatabase,
-    leader: Option<Node>,
-    other: Node,
+pub struct Two {
+    pub database: TestDatabase,
+    pub leader: Option<Node>,
+    pub other: Node,
     /// The database as each of them has it.
-    dbs: [Db; 2],
-    ears: [Ear; 2],
-    setup: BusSetup,
-    stage: TestCtx,
+    pub dbs: [Db; 2],
+    pub ears: [Ear; 2],
+    pub setup: BusSetup,
+    pub stage: TestCtx,
 }
 
 impl Two {
-    async fn on(url: &str, poll: Duration) -> Self {
+    pub async fn on(url: &str, poll: Duration) -> Self {
         let (prefix, kept) = (TestRedis::own_prefix(), Kept::default());
         Self::with(BusSetup { url: url.to_owned(), prefix, poll, kept }).await
     }
 
     async fn with(setup: BusSetup) -> Self {
-        let database = things::database().await;
+        let two = Self::start(things::database().await, setup, [1, 2]).await;
+        two.until_connected().await;
+        two
+    }
+
+    /// On what is there, each node with randomness of its own. Nobody waits for
+    /// Redis.
+    pub async fn start(database: TestDatabase, setup: BusSetup, seeds: [u64; 2]) -> Self {
         let limits = DbLimits::from(&Default::default());
         let db = || Db::new(database.app_config(), &limits).unwrap();
         let dbs = [db(), db()];
-        let leader = Candidate::on_bus(&dbs[0], 1, &setup).start();
+        let leader = Candidate::on_bus(&dbs[0], seeds[0], &setup).start();
         leader.hub.wait_for(0).await;
-        let other = Candidate::on_bus(&dbs[1], 2, &setup).start();
+        let other = Candidate::on_bus(&dbs[1], seeds[1], &setup).start();
         other.hub.wait_for(0).await;
         let ears = [Ear::listen(&leader.hub), Ear::listen(&other.hub)];
-        let stage = TestCtx::new();
-        let two = Self { database, leader: Some(leader), other, dbs, ears, setup, stage };
-        two.until_connected().await;
-        two
+        let stage = TestCtx::seeded(seeds[0]);
+        Self { database, leader: Some(leader), other, dbs, ears, setup, stage }
     }
 
     /// Until both nodes have their Redis and listen to each other.
@@ -64,14 +69,14 @@ impl Two {
         .await;
     }
 
-    async fn write(&self, db: usize, count: usize) {
+    pub async fn write(&self, db: usize, count: usize) {
         for _ in 0..count {
             bump(&self.dbs[db], &self.stage.system(), 1).await.unwrap();
         }
     }
 
     /// Waits until both have heard so many.
-    async fn until_heard(&self, count: usize) {
+    pub async fn until_heard(&self, count: usize) {
         until("all of it at both nodes", SOON, async || {
             let heard = self.ears.iter().map(|ear| ear.positions().len()).min();
             (heard >= Some(count)).then_some(())
@@ -89,7 +94,7 @@ impl Two {
         }
     }
 
-    async fn redis(&self) -> Redis {
+    pub async fn redis(&self) -> Redis {
         let limits =
             RedisLimits { timeout: Duration::from_secs(1), prefix: self.setup.prefix.clone() };
         let redis = Redis::new(&self.setup.url, limits).unwrap();
@@ -101,12 +106,32 @@ impl Two {
     /// The positions that stand in the stream.
     async fn stream(&self, redis: &Redis) -> Vec<i64> {
         let epoch = self.other.hub.applied().unwrap().epoch;
-        let mut range = cmd("XRANGE");
-        range.arg(redis.name(&format!("log:{epoch}"))).arg("-").arg("+");
-        let entries: Vec<(String, Vec<String>)> = redis.command("range", &range).await.unwrap();
-        let position = |id: &str| id.split('-').next().unwrap().parse().unwrap();
-        entries.iter().map(|(id, _)| position(id)).collect()
+        stream_of(redis, &epoch).await
     }
+}
+
+/// The positions that stand in the stream of a history.
+pub async fn stream_of(redis: &Redis, epoch: &str) -> Vec<i64> {
+    let mut range = cmd("XRANGE");
+    range.arg(redis.name(&format!("log:{epoch}"))).arg("-").arg("+");
+    let entries: Vec<(String, Vec<String>)> = redis.command("range", &range).await.unwrap();
+    let position = |id: &str| id.split('-').next().unwrap().parse().unwrap();
+    entries.iter().map(|(id, _)| position(id)).collect()
+}
+
+/// Says where the stream of a history ends.
+pub async fn set_end(redis: &Redis, epoch: &str, position: i64) {
+    let mut end = cmd("SET");
+    end.arg(redis.name(&format!("log:{epoch}:last"))).arg(position);
+    redis.command::<()>("set", &end).await.unwrap();
+}
+
+/// Forgets the events of a stream, and that it went on after this position.
+pub async fn forget(redis: &Redis, epoch: &str, position: i64) {
+    set_end(redis, epoch, position).await;
+    let mut events = cmd("DEL");
+    events.arg(redis.name(&format!("log:{epoch}")));
+    redis.command::<i64>("del", &events).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,12 +220,7 @@ async fn what_is_missing_in_the_stream_is_filled_up_from_the_log() {
     let redis = two.redis().await;
     let epoch = two.other.hub.applied().unwrap().epoch;
     // As after a leader that died between its commit and the bus.
-    let mut end = cmd("SET");
-    end.arg(redis.name(&format!("log:{epoch}:last"))).arg(7);
-    redis.command::<()>("set", &end).await.unwrap();
-    let mut trim = cmd("DEL");
-    trim.arg(redis.name(&format!("log:{epoch}")));
-    redis.command::<i64>("del", &trim).await.unwrap();
+    forget(&redis, &epoch, 7).await;
 
     two.write(0, 1).await;
 

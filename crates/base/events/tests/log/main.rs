@@ -5,12 +5,14 @@
 
 mod audit;
 mod bus;
+mod filling;
 mod leader;
 mod line;
 mod lost_commit;
 mod numbering;
 mod once;
 mod retention;
+mod rewound;
 mod statements;
 mod things;
 mod writing;
