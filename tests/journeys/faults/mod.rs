@@ -13,6 +13,7 @@ mod line;
 mod lines;
 mod mutants;
 mod redis;
+mod report;
 mod rolling;
 mod storm;
 mod upgrades;
