@@ -12,6 +12,7 @@ mod judge;
 mod line;
 mod lines;
 mod mutants;
+mod reader;
 mod redis;
 mod report;
 mod rolling;
