@@ -149,6 +149,29 @@ impl Truth {
         rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
+    /// The tasks of a channel that were made after a position: the title, the
+    /// status and the version of each.
+    pub async fn tasks_since(
+        &self,
+        channel: &str,
+        since: i64,
+    ) -> BTreeMap<String, (String, String, i64)> {
+        let channel: Uuid = channel.parse().unwrap();
+        let sql = "SELECT t.id::text, t.title, t.status, t.version::bigint FROM tasks t
+                   JOIN event_log e ON e.type = 'task.created' AND e.data->>'id' = t.id::text
+                   WHERE t.channel_id = $1 AND t.deleted_at IS NULL AND e.position > $2";
+        let rows = self.0.query(sql, &[&channel, &since]).await.unwrap();
+        rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect()
+    }
+
+    /// The name of a channel, and how many are in it.
+    pub async fn channel(&self, channel: &str) -> (String, i64) {
+        let channel: Uuid = channel.parse().unwrap();
+        let sql = "SELECT name, member_count::bigint FROM channels WHERE id = $1";
+        let row = self.0.query_one(sql, &[&channel]).await.unwrap();
+        (row.get(0), row.get(1))
+    }
+
     /// What was said in a channel, each with its place in the log, in order.
     pub async fn contents_by_position(&self, channel: &str) -> Vec<(i64, String)> {
         let channel: Uuid = channel.parse().unwrap();

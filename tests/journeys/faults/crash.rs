@@ -3,7 +3,6 @@
 //! The short form takes a few seconds. `SAYSO_FAULTS=full` (`make faults`)
 //! takes ten minutes: fifty sockets, a kill every two to five seconds.
 
-use std::path::Path;
 use std::time::Duration;
 
 use sayso_config::process_environment;
@@ -11,6 +10,7 @@ use sayso_kernel::Random;
 use sayso_testkit::{ProcessSetup, TestDatabase};
 
 use super::judge::{Verdict, judge};
+use super::report::Row;
 use super::storm::{Aftermath, Keys, Storm, Target};
 
 /// The next 2xx after a kill of the server comes within this.
@@ -42,30 +42,16 @@ fn kills_for(length: Duration, random: &Random) -> Vec<(Duration, Target)> {
 }
 
 /// Judges a run and writes down what it counted: `make faults` collects the
-/// lines of the full forms in `docs/testing.md`.
+/// rows of the full forms in `docs/testing.md`.
 pub fn report(name: &str, length: Duration, aftermath: &Aftermath) -> Verdict {
     let verdict = judge(&aftermath.evidence);
-    let slowest = aftermath.recoveries.iter().max().copied().unwrap_or_default();
-    let line = format!(
-        "| {name} | {} s | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} s | {:.2} s |",
-        length.as_secs(),
-        verdict.faults,
-        verdict.acked,
-        aftermath.evidence.unanswered.len(),
-        verdict.stored,
-        verdict.received,
-        verdict.reconnects,
-        verdict.lost_writes + verdict.lost_events,
-        verdict.doubled_writes + verdict.doubled_events + verdict.disordered,
-        slowest.as_secs_f64(),
-        aftermath.slowest_return.as_secs_f64(),
-    );
-    eprintln!("{line}");
-    if is_full() {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/faults"));
-        std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(folder.join(name.replace(' ', "-")), line + "\n").unwrap();
-    }
+    let row = Row {
+        unanswered: Some(aftermath.evidence.unanswered.len()),
+        slowest_restart: aftermath.recoveries.iter().max().copied(),
+        longest_absence: Some(aftermath.slowest_return),
+        ..Row::of(&verdict, length)
+    };
+    row.write(name);
     verdict
 }
 

@@ -47,7 +47,8 @@ pub struct Evidence {
     /// Messages without exactly one event.
     pub without_event: i64,
     pub subscribers: Vec<Subscriber>,
-    /// How often something was killed.
+    /// How often something was broken, counted by what came of it: a process that
+    /// ended by the signal, a line that was cut, a node that missed something.
     pub faults: usize,
     /// Answers that no outage excuses: 500s, 503s without Retry-After.
     pub wrong_answers: Vec<String>,

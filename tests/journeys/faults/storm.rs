@@ -11,7 +11,7 @@ use sayso_db::Db;
 use sayso_db::managed::{Managed, ManagedOptions};
 use sayso_db::tokio_postgres::Config;
 use sayso_kernel::Random;
-use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, until};
+use sayso_testkit::{Client, Connect, Heard, ProcessSetup, Sockets, until};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, sleep_until};
 
@@ -98,14 +98,17 @@ impl Storm {
         let writers = write(&company, &channels, (self.writers, self.keys), &random, end);
         let names = subscribers.iter().map(|one| one.name.clone()).collect();
         tokio::spawn(leave_in_turn(Arc::clone(&sockets), names, end));
-        let recoveries = kill_all(&mut company, &self.kills, started).await;
+        let Killed { recoveries, faults } = kill_all(&mut company, &self.kills, started).await;
         let mut memory = Memory::default();
         for writer in writers {
             memory.add(writer.await.unwrap());
         }
-        let faults = self.kills.len();
         let evidence = collect(&config, &sockets, subscribers, memory, faults).await;
         let names: Vec<String> = evidence.subscribers.iter().map(|one| one.name.clone()).collect();
+        // Who was taken out of reach comes back as well, and proves nothing of a
+        // kill: each one of the server has to have cut somebody's line.
+        let lost = lost_lines(&sockets, &names);
+        assert!(lost >= recoveries.len(), "{lost} lines lost by {} kills", recoveries.len());
         let slowest_return = names.iter().map(|name| longest_absence(&sockets, name)).max();
         assert_presence(&company, &[company.ceo.clone()], &sockets, &names).await;
         Aftermath { evidence, recoveries, slowest_return: slowest_return.unwrap_or_default() }
@@ -216,28 +219,43 @@ pub async fn leave_in_turn(sockets: Arc<Sockets>, names: Vec<String>, end: Insta
     }
 }
 
+/// How often these lost their line to what was broken, and not because
+/// [`leave_in_turn`] took them out of reach.
+fn lost_lines(sockets: &Sockets, names: &[String]) -> usize {
+    let is_lost = |heard: &Heard| {
+        let is_cut = heard.payload.as_str().is_some_and(|why| why.starts_with("transport "));
+        heard.event == "disconnect" && is_cut
+    };
+    names.iter().map(|name| sockets.heard(name).iter().filter(|it| is_lost(it)).count()).sum()
+}
+
+/// What came of the kills.
+struct Killed {
+    /// From each kill of the server to its next 2xx.
+    recoveries: Vec<Duration>,
+    /// Processes that were really ended.
+    faults: usize,
+}
+
 /// Kills what is to be killed, when it is to be; starts the server again at
 /// once, and measures until its next 2xx.
-async fn kill_all(
-    company: &mut Company,
-    kills: &[(Duration, Target)],
-    started: Instant,
-) -> Vec<Duration> {
-    let mut recoveries = Vec::new();
+async fn kill_all(company: &mut Company, kills: &[(Duration, Target)], started: Instant) -> Killed {
+    let mut killed = Killed { recoveries: Vec::new(), faults: 0 };
     for (after, target) in kills {
         sleep_until((started + *after).into()).await;
         match target {
             Target::Server => {
-                company.server.kill9();
-                let killed = Instant::now();
+                killed.faults += usize::from(company.server.kill9());
+                let since = Instant::now();
                 company.server.restart().await;
-                recoveries.push(killed.elapsed());
+                killed.recoveries.push(since.elapsed());
             }
             Target::Database => {
                 let pid = postmaster(&company.server.data_dir()).await;
                 kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
                 let url = company.server.url();
                 await_death(pid).await;
+                killed.faults += 1;
                 until("the server to heal by itself", Duration::from_secs(15), async || {
                     let asked = Client::anonymous(&url).request(Method::GET, "/health/ready");
                     let answer = sayso_testkit::read(asked).await;
@@ -247,7 +265,7 @@ async fn kill_all(
             }
         }
     }
-    recoveries
+    killed
 }
 
 /// The server's own database, which runs as a child of the server.

@@ -16,9 +16,9 @@ use super::judge::Acked;
 use super::storm::Channels;
 
 /// Pause after an answer that asks for patience, or none at all.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// How long a writer goes on asking after the storm.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a writer goes on asking after the storm, and a reader at any time.
+pub const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// Every fifth write with a key is sent twice at once, and the first of each
 /// writer, so that on a slow machine there is one as well.
 const TWINS: u32 = 5;
@@ -165,7 +165,7 @@ impl Memory {
 }
 
 /// During an outage only "try again" may be answered, and it says when.
-fn is_excused(reply: &Reply) -> bool {
+pub fn is_excused(reply: &Reply) -> bool {
     let is_away = reply.status.as_u16() == 503;
     let is_twin = reply.code() == "idempotency.in_progress";
     reply.header("retry-after").is_some() && (is_away || is_twin)

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -172,12 +173,12 @@ impl Process {
         self.setup.env.retain(|(known, _)| known != name);
     }
 
-    /// Ends it at once: nothing in it can react.
-    pub fn kill9(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    /// Ends it at once: nothing in it can react. Whether it was this that ended
+    /// it: not where it does not run, or had ended by itself.
+    pub fn kill9(&mut self) -> bool {
+        let Some(mut child) = self.child.take() else { return false };
+        let _ = child.kill();
+        child.wait().is_ok_and(|status| status.signal() == Some(Signal::SIGKILL as i32))
     }
 
     /// Starts it again (killing it first if it runs) and waits until it is

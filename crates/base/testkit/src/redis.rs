@@ -1,6 +1,7 @@
 //! A Redis (or Valkey) of one test's own, to be killed, stopped, emptied or
 //! filled up. It keeps nothing, and ends with its value.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -132,11 +133,12 @@ impl TestRedis {
     }
 
     /// Ends it at once: nothing in it can react, and what it held is gone.
-    pub fn kill9(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+    /// Whether it was this that ended it: not where it does not run, or had
+    /// ended by itself.
+    pub fn kill9(&mut self) -> bool {
+        let Some(mut child) = self.child.take() else { return false };
+        let _ = child.kill();
+        child.wait().is_ok_and(|status| status.signal() == Some(Signal::SIGKILL as i32))
     }
 
     /// Hangs it: it stands still, and its port still takes connections.

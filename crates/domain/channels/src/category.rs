@@ -274,7 +274,7 @@ pub async fn restore_in(tx: &mut Tx, ctx: &Ctx, id: CategoryId) -> Result<Catego
     let before = category.clone();
     let mut fields = vec!["deletedAt"];
     if let Some(parent) = category.parent_id
-        && repo::hold_category(tx, parent).await?.is_none()
+        && repo::hold_categories(tx, &[parent]).await?.is_empty()
     {
         category.parent_id = None;
         fields.push("parentId");
