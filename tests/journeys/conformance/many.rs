@@ -92,8 +92,7 @@ async fn items(stage: &Stage, how: &str, count: usize) -> Value {
     let channel = (how != "of no channel" && !people_alone).then_some(&stage.hall);
     let ids = tasks(stage, channel, count).await;
     let mut version = 1;
-    let mut edits =
-        vec![json!({ "priority": "urgent", "tags": ["party"] }); count];
+    let mut edits = vec![json!({ "priority": "urgent", "tags": ["party"] }); count];
     match how {
         "which others wait for" => {
             for id in &ids {

@@ -108,10 +108,7 @@ struct Left {
 
 /// Finds them: of however many tasks, each before and after its change, with
 /// the same number of statements.
-pub(crate) async fn who_left(
-    tx: &mut Tx,
-    changes: &[(&Task, &Task)],
-) -> Result<Leavers, Fault> {
+pub(crate) async fn who_left(tx: &mut Tx, changes: &[(&Task, &Task)]) -> Result<Leavers, Fault> {
     let moved = |(before, after): &(&Task, &Task)| before.channel_id != after.channel_id;
     let lost = |(before, after): &(&Task, &Task)| -> BTreeSet<UserId> {
         let stays = |user: &UserId| after.assigned_to.contains(user);

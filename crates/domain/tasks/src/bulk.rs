@@ -129,8 +129,11 @@ async fn write_all(tx: &mut Tx, ctx: &Ctx, planned: &[Planned]) -> Result<(), Fa
     let streams = audience::of_each(tx, &tasks).await?;
     let mut written: BTreeMap<TaskId, _> =
         tasks.iter().zip(streams).map(|(task, streams)| (task.id, (task, streams))).collect();
-    let change = |planned: &'_ Planned| (&planned.before, written[&planned.after.id].0);
-    let leavers = audience::who_left(tx, &Vec::from_iter(planned.iter().map(change))).await?;
+    let mut changes = Vec::with_capacity(planned.len());
+    for planned in planned {
+        changes.push((&planned.before, written[&planned.after.id].0));
+    }
+    let leavers = audience::who_left(tx, &changes).await?;
     for planned in planned {
         let (task, streams) = written.remove(&planned.after.id).expect("each is planned once");
         edit::tell(tx, planned, task, streams, &leavers);

@@ -284,8 +284,7 @@ pub async fn standings(
     let named = |row: &Row| (row.get(3), read_standing(row));
     let rows = tx.rows(&STANDINGS, &[&ids, &user]).await?;
     let mut all: BTreeMap<ChannelId, Standing> = rows.iter().map(named).collect();
-    let others: Vec<ChannelId> =
-        ids.iter().filter(|id| !all.contains_key(id)).copied().collect();
+    let others: Vec<ChannelId> = ids.iter().filter(|id| !all.contains_key(id)).copied().collect();
     if !others.is_empty() {
         all.extend(tx.rows(&KINDS, &[&others]).await?.iter().map(named));
     }
