@@ -12,9 +12,12 @@ use sayso_events::Whisper;
 
 use crate::protocol::{TYPING, TYPING_ENDED};
 
+/// A person, and where they type.
+type Typist = (Option<UserId>, Vec<String>);
+
 /// The ends that are still to be told: one a person and place.
 #[derive(Debug, Default)]
-pub(crate) struct Unsaid(Mutex<HashMap<(Option<UserId>, Vec<String>), Whisper>>);
+pub(crate) struct Unsaid(Mutex<HashMap<Typist, Whisper>>);
 
 impl Unsaid {
     /// Looks at one piece of news that is told now, or cannot be. Answers
