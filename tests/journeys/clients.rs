@@ -124,7 +124,7 @@ fn numbered(count: usize) -> impl Iterator<Item = String> {
 }
 
 /// How often a socket was refused with this code.
-fn refused(sockets: &Sockets, id: &str, code: &str) -> usize {
+pub fn refused(sockets: &Sockets, id: &str, code: &str) -> usize {
     let heard = sockets.heard(id).into_iter();
     heard.filter(|heard| heard.event == "connect_error" && heard.payload == code).count()
 }
