@@ -14,13 +14,34 @@ use crate::company::{Company, PASSWORD, open_channel};
 
 const SOON: Duration = Duration::from_secs(60);
 const TRANSPORTS: [&str; 2] = ["websocket", "polling"];
+/// How often a client of Python is refused at the most before it stays away. As
+/// its driver sets it up it may wait for no time at all before its second and its
+/// third try, and then it does not notice that it was told to stop.
+const REFUSED_MAX: usize = 3;
+
+/// The official clients, by their library.
+pub type Libraries = [(&'static str, Sockets); 2];
+
+/// Starts both.
+pub fn libraries() -> Libraries {
+    [("js", Sockets::start()), ("python", Sockets::python())]
+}
+
+/// Every kind of client: its driver, its name and its transport.
+pub fn of_every_kind(
+    libraries: &Libraries,
+) -> impl Iterator<Item = (&Sockets, String, &'static str)> {
+    libraries.iter().flat_map(|(library, sockets)| {
+        TRANSPORTS.map(|transport| (sockets, format!("{library} {transport}"), transport))
+    })
+}
 
 /// A company, a channel, and Ann's sockets of every kind, each in a session of
 /// its own.
 struct Scene {
     company: Company,
     channel: String,
-    clients: [(&'static str, Sockets); 2],
+    clients: Libraries,
     _database: TestDatabase,
 }
 
@@ -31,15 +52,12 @@ impl Scene {
         let setup = settings.iter().fold(setup, |setup, (name, value)| setup.env(name, *value));
         let company = Company::found(setup).await;
         let channel = open_channel(&company.ceo, "live", &[&company.ann]).await;
-        let clients = [("js", Sockets::start()), ("python", Sockets::python())];
-        Self { company, channel, clients, _database: database }
+        Self { company, channel, clients: libraries(), _database: database }
     }
 
     /// Every socket: its driver and its name.
     fn all(&self) -> impl Iterator<Item = (&Sockets, String, &'static str)> {
-        self.clients.iter().flat_map(|(library, sockets)| {
-            TRANSPORTS.map(|transport| (sockets, format!("{library} {transport}"), transport))
-        })
+        of_every_kind(&self.clients)
     }
 
     /// Connects every socket, at `url`; answers the sessions.
@@ -54,6 +72,26 @@ impl Scene {
             sessions.push(person);
         }
         sessions
+    }
+
+    /// Connects a socket of Bob's by each library, to see others come back.
+    async fn connect_bob(&self) {
+        for (library, sockets) in &self.clients {
+            let (person, transports) = (&self.company.bob, &["websocket"][..]);
+            let id = format!("{library} bob");
+            sockets.connect_and_wait(&Connect { id: &id, person, transports, resume: None }).await;
+        }
+    }
+
+    /// Waits until Bob's sockets are ready for the so manieth time.
+    async fn until_bob_is_back(&self, times: usize) {
+        for (library, sockets) in &self.clients {
+            let id = format!("{library} bob");
+            until("bob is back", SOON, async || {
+                (sockets.count(&id, "ready") >= times).then_some(())
+            })
+            .await;
+        }
     }
 
     async fn write(&self, who: &Client, contents: impl Iterator<Item = String>) {
@@ -85,8 +123,14 @@ fn numbered(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|n| n.to_string())
 }
 
+/// How often a socket was refused with this code.
+pub fn refused(sockets: &Sockets, id: &str, code: &str) -> usize {
+    let heard = sockets.heard(id).into_iter();
+    heard.filter(|heard| heard.event == "connect_error" && heard.payload == code).count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restart_and_a_kill_are_survived() {
+async fn a_restart_a_kill_and_a_key_that_is_revoked_are_survived() {
     let mut scene = Scene::new(&[]).await;
     scene.connect(&scene.company.server.url()).await;
     scene.write(&scene.company.ceo, numbered(5)).await;
@@ -102,8 +146,24 @@ async fn a_restart_and_a_kill_are_survived() {
     scene.company.server.kill9();
     scene.company.server.restart().await;
     scene.write(&scene.company.ceo, numbered(5)).await;
-
     scene.all_have_heard(15).await;
+
+    // None of their tokens has expired, so none is refreshed before it is refused.
+    scene.company.server.run(&["keys", "rotate", "--revoke-old"], "").await;
+    for (sockets, id, _) in scene.all() {
+        until(&format!("{id} to be refused"), SOON, async || {
+            (refused(sockets, &id, "auth.token_invalid") > 0).then_some(())
+        })
+        .await;
+    }
+    let ceo = Client::login(scene.company.ceo.base(), "ceo@example.com", PASSWORD).await;
+    scene.write(&ceo, numbered(5)).await;
+    scene.all_have_heard(20).await;
+    for (sockets, id, _) in scene.all() {
+        let closed = sockets.heard(&id).into_iter().rfind(|it| it.event == "session.closed");
+        let closed = closed.expect("it was told why").payload;
+        assert_eq!(closed["code"], "auth.token_invalid", "{id}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,13 +203,21 @@ pub async fn metric(who: &Client, name: &str) -> f64 {
     line.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
+/// Nobody is waited for who does not answer.
+const IMPATIENT: [(&str, &str); 2] =
+    [("SAYSO_REALTIME__PING_INTERVAL_MS", "1000"), ("SAYSO_REALTIME__PING_TIMEOUT_MS", "1000")];
+
+/// Waits until the server has given up everybody who sleeps; `ceo` may ask it.
+async fn until_given_up(ceo: &Client) {
+    until("the sleepers are given up", SOON, async || {
+        (metric(ceo, "sayso_realtime_sockets ").await == 0.0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sleeps_until_the_token_has_expired_comes_back_with_another() {
-    let settings = [
-        ("SAYSO_AUTH__ACCESS_TTL_SECS", "5"),
-        ("SAYSO_REALTIME__PING_INTERVAL_MS", "1000"),
-        ("SAYSO_REALTIME__PING_TIMEOUT_MS", "1000"),
-    ];
+    let settings = [&IMPATIENT[..], &[("SAYSO_AUTH__ACCESS_TTL_SECS", "5")]].concat();
     let scene = Scene::new(&settings).await;
     let sessions = scene.connect(&scene.company.server.url()).await;
 
@@ -162,10 +230,7 @@ async fn who_sleeps_until_the_token_has_expired_comes_back_with_another() {
         .await;
     }
     let ceo = Client::login(scene.company.ceo.base(), "ceo@example.com", PASSWORD).await;
-    until("the sleepers are given up", SOON, async || {
-        (metric(&ceo, "sayso_realtime_sockets ").await == 0.0).then_some(())
-    })
-    .await;
+    until_given_up(&ceo).await;
     let ceo = Client::login(scene.company.ceo.base(), "ceo@example.com", PASSWORD).await;
     scene.write(&ceo, numbered(5)).await;
     scene.clients.iter().for_each(|(_, sockets)| sockets.wake());
@@ -177,11 +242,7 @@ async fn who_sleeps_until_the_token_has_expired_comes_back_with_another() {
 async fn who_was_logged_out_stays_away_though_others_come_back() {
     let mut scene = Scene::new(&[]).await;
     let sessions = scene.connect(&scene.company.server.url()).await;
-    for (library, sockets) in &scene.clients {
-        let (person, transports) = (&scene.company.bob, &["websocket"][..]);
-        let id = format!("{library} bob");
-        sockets.connect_and_wait(&Connect { id: &id, person, transports, resume: None }).await;
-    }
+    scene.connect_bob().await;
 
     for session in &sessions {
         session.post("/api/auth/logout", json!({})).await.expect(204);
@@ -196,13 +257,7 @@ async fn who_was_logged_out_stays_away_though_others_come_back() {
     for round in 2..4 {
         scene.company.server.kill9();
         scene.company.server.restart().await;
-        for (library, sockets) in &scene.clients {
-            let id = format!("{library} bob");
-            until("bob is back", SOON, async || {
-                (sockets.count(&id, "ready") == round).then_some(())
-            })
-            .await;
-        }
+        scene.until_bob_is_back(round).await;
     }
     for (sockets, id, _) in scene.all() {
         let tries = sockets.count(&id, "connect") + sockets.count(&id, "connect_error");
@@ -212,27 +267,49 @@ async fn who_was_logged_out_stays_away_though_others_come_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ended_while_its_client_was_away_gets_nothing_for_its_cursor() {
-    let scene = Scene::new(&[]).await;
-    let (_, js) = &scene.clients[0];
-    let ann = Client::login(scene.company.ann.base(), "ann@example.com", PASSWORD).await;
-    let connect = Connect { id: "ann", person: &ann, transports: &["websocket"], resume: None };
-    let ready = js.connect_and_wait(&connect).await;
+    let mut scene = Scene::new(&IMPATIENT).await;
+    let sessions = scene.connect(&scene.company.server.url()).await;
+    scene.connect_bob().await;
+    let ready = scene.clients[0].1.until_heard("js websocket", "ready").await.payload;
 
-    js.leave("ann");
-    js.until_heard("ann", "disconnect").await;
-    // What was on its way when she came in.
-    let heard = js.event_count("ann");
-    ann.post("/api/auth/logout", json!({})).await.expect(204);
+    scene.clients.iter().for_each(|(_, sockets)| sockets.sleep());
+    until_given_up(&scene.company.ceo).await;
+    let so_far =
+        |sockets: &Sockets, id: &str| (sockets.event_count(id), sockets.count(id, "ready"));
+    let before: Vec<_> = scene.all().map(|(sockets, id, _)| so_far(sockets, &id)).collect();
+    for session in &sessions {
+        session.post("/api/auth/logout", json!({})).await.expect(204);
+    }
     scene.write(&scene.company.ceo, numbered(3)).await;
-    js.come_back("ann");
+    scene.clients.iter().for_each(|(_, sockets)| sockets.wake());
     // Nor does a cursor help that was written down.
-    let resume = Some(json!({ "epoch": ready["epoch"], "position": ready["position"] }));
-    js.connect(&Connect { id: "again", resume, ..connect });
+    for ((sockets, id, transport), session) in scene.all().zip(&sessions) {
+        let resume = Some(json!({ "epoch": ready["epoch"], "position": ready["position"] }));
+        let (id, transports) = (format!("{id} again"), &[transport]);
+        sockets.connect(&Connect { id: &id, person: session, transports, resume });
+    }
 
-    for (id, heard) in [("ann", heard), ("again", 0)] {
-        let refused = js.until_heard(id, "connect_error").await.payload;
-        assert_eq!(refused, "auth.session_revoked", "{id}");
-        assert_eq!(js.event_count(id), heard, "{id}");
+    let revoked = "auth.session_revoked";
+    for (sockets, id, _) in scene.all() {
+        for id in [format!("{id} again"), id] {
+            until(&format!("{id} to be refused"), SOON, async || {
+                (refused(sockets, &id, revoked) > 0).then_some(())
+            })
+            .await;
+        }
+    }
+    // Longer than any client waits: Bob comes back twice.
+    scene.until_bob_is_back(2).await;
+    scene.company.server.kill9();
+    scene.company.server.restart().await;
+    scene.until_bob_is_back(3).await;
+    for ((sockets, id, _), before) in scene.all().zip(before) {
+        let (again, is_python) = (format!("{id} again"), id.starts_with("python"));
+        let most = if is_python { REFUSED_MAX } else { 1 };
+        let times = refused(sockets, &id, revoked);
+        assert!((1..=most).contains(&times), "{id} was refused {times} times");
+        assert_eq!(refused(sockets, &again, revoked), 1, "{again}");
+        assert_eq!((so_far(sockets, &id), so_far(sockets, &again)), (before, (0, 0)), "{id}");
     }
 }
 

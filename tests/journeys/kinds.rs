@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use sayso_testkit::{Client, Connect, ProcessSetup, Schemas, Sockets, TestDatabase, until};
+use sayso_testkit::{Client, Connect, ProcessSetup, Schemas, Sockets, TestDatabase, judge, until};
 use serde_json::{Value, json};
 
 use crate::company::{Company, PASSWORD, hire, open_channel};
+use crate::golden;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -106,6 +107,8 @@ async fn every_kind_of_event_is_heard_as_the_document_has_it() {
     let database = TestDatabase::new().await;
     let company = Company::found(ProcessSetup::on(&database)).await;
     let channel = open_channel(&company.ceo, "fair", &[&company.ann]).await;
+    let served = company.ceo.get("/asyncapi.json").await;
+    golden::compare("asyncapi.json", &(served.text + "\n"));
     let sockets = Sockets::start();
     for (id, person) in [("ceo", &company.ceo), ("ann", &company.ann)] {
         let connect = Connect { id, person, transports: &["websocket"], resume: None };
@@ -132,4 +135,5 @@ async fn every_kind_of_event_is_heard_as_the_document_has_it() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(sockets.take_unfit(), [""; 0]);
+    judge::assert_settled(database.db()).await;
 }

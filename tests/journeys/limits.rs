@@ -31,7 +31,7 @@ async fn what_is_beyond_a_limit_is_counted_under_its_code() {
         .env("SAYSO_REALTIME__SOCKETS_PER_PERSON_MAX", "2")
         .env("SAYSO_REALTIME__SOCKETS_MAX", "4")
         .env("SAYSO_REALTIME__EVENTS_IN_PER_SECOND", "10")
-        .env("SAYSO_REALTIME__EVENTS_IN_BURST", "10");
+        .env("SAYSO_REALTIME__EVENTS_IN_BURST", "30");
     let company = Company::found(setup).await;
     let (ceo, ann) = (&company.ceo, &company.ann);
     let sockets = Sockets::start();
@@ -45,22 +45,9 @@ async fn what_is_beyond_a_limit_is_counted_under_its_code() {
         _ = emitted => panic!("it was answered"),
         _ = sockets.until_heard("large", "disconnect") => {}
     }
-    until("it is counted", SOON, async || {
-        let text = ceo.get("/metrics").await.text;
-        let gone = text.lines().filter(|line| line.starts_with("sayso_realtime_gone_total"));
-        let codes = ["socket.cut", "socket.bad_packet"];
-        gone.into_iter().any(|line| codes.iter().any(|code| line.contains(code))).then_some(())
-    })
-    .await;
+    until_counted(ceo, "gone", "code=\"socket.cut\"").await;
     sockets.disconnect("large");
-    // More events than one may send.
-    sockets.connect_and_wait(&connect("many", ceo, &["websocket"])).await;
-    let nothing = json!({});
-    for _ in 0..15 {
-        sockets.emit("many", "no.such", &nothing).await;
-    }
-    until_counted(ceo, "in_refused", "as=\"answer\"").await;
-    sockets.disconnect("many");
+    sends_too_much(ceo, &sockets).await;
     // One socket too many.
     for id in ["one", "two"] {
         sockets.connect_and_wait(&connect(id, ann, &["websocket"])).await;
@@ -80,6 +67,50 @@ async fn what_is_beyond_a_limit_is_counted_under_its_code() {
     sockets.sleep();
     until_counted(ceo, "gone", "code=\"socket.silent\"").await;
     sockets.wake();
+}
+
+/// Channels one types in at the most.
+const TYPING_MAX: usize = 20;
+
+/// One socket that types in too many channels, sends more events than it may, a
+/// flood of them, and what nests too deep.
+async fn sends_too_much(ceo: &Client, sockets: &Sockets) {
+    let mut rooms = Vec::new();
+    for n in 0..=TYPING_MAX {
+        rooms.push(open_channel(ceo, &format!("room {n}"), &[]).await);
+    }
+    let connect = Connect { id: "many", person: ceo, transports: &["websocket"], resume: None };
+    sockets.connect_and_wait(&connect).await;
+    let typing: Vec<_> = rooms.iter().map(|room| json!({ "channelId": room })).collect();
+    let told = join_all(typing.iter().map(|it| sockets.emit("many", "typing.start", it))).await;
+    let (refused, told) = told.split_last().unwrap();
+    assert!(told.iter().all(|answer| answer["ok"] == true), "{told:?}");
+    assert_eq!(refused["error"]["code"], "limits.too_many", "{refused}");
+    until_counted(ceo, "in_refused", "as=\"typing\"").await;
+
+    let nothing = json!({});
+    join_all((0..40).map(|_| sockets.emit("many", "no.such", &nothing))).await;
+    until_counted(ceo, "in_refused", "as=\"answer\"").await;
+    let flood = join_all((0..200).map(|_| sockets.emit("many", "no.such", &nothing)));
+    tokio::select! {
+        _ = flood => panic!("all of a flood was answered"),
+        () = until_counted(ceo, "closed", "code=\"limits.too_many\"") => {}
+    }
+    until_counted(ceo, "in_refused", "as=\"flood\"").await;
+    sockets.disconnect("many");
+
+    let deep = (0..1_000).fold(json!(null), |inner, _| json!([inner]));
+    sockets.connect_and_wait(&Connect { id: "deep", ..connect }).await;
+    tokio::select! {
+        _ = sockets.emit("deep", "no.such", &deep) => panic!("what nests so deep was answered"),
+        closed = sockets.until_heard("deep", "session.closed") => {
+            let closed = closed.payload;
+            assert_eq!(closed["code"], "socket.unreadable", "{closed}");
+            assert_eq!(closed["reconnect"], true, "{closed}");
+        }
+    }
+    until_counted(ceo, "closed", "code=\"socket.unreadable\"").await;
+    sockets.disconnect("deep");
 }
 
 /// Events that may wait for the one that is worked on.
@@ -194,23 +225,29 @@ impl ByHand {
     }
 }
 
+/// A session by hand that polls, and is ready: its id, and where it polls.
+async fn polling(who: &Client) -> (String, String) {
+    let polling = "/socket.io/?EIO=4&transport=polling";
+    let opened = who.get(polling).await.text;
+    let opened: Value = serde_json::from_str(&opened[1..]).unwrap();
+    let sid = opened["sid"].as_str().unwrap().to_owned();
+    let polling = format!("{polling}&sid={sid}");
+    let hello = json!({ "token": who.login["accessToken"] });
+    let said = who.request(Method::POST, &polling).body(format!("40{hello}"));
+    assert_eq!(read(said).await.unwrap().text, "ok");
+    until("it is ready", SOON, async || {
+        who.get(&polling).await.text.contains("42[\"ready\"").then_some(())
+    })
+    .await;
+    (sid, polling)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_websockets_for_one_session_the_first_goes_on_and_the_others_are_refused() {
+async fn of_several_websockets_for_one_session_the_first_goes_on_and_of_several_polls_none() {
     let database = TestDatabase::new().await;
     let company = Company::found(ProcessSetup::on(&database)).await;
     let (ann, channel) = (&company.ann, open_channel(&company.ceo, "board", &[&company.ann]).await);
-    let polling = "/socket.io/?EIO=4&transport=polling";
-    let opened = ann.get(polling).await.text;
-    let opened: Value = serde_json::from_str(&opened[1..]).unwrap();
-    let sid = opened["sid"].as_str().unwrap();
-    let polling = format!("{polling}&sid={sid}");
-    let hello = json!({ "token": ann.login["accessToken"] });
-    let said = ann.request(Method::POST, &polling).body(format!("40{hello}"));
-    assert_eq!(read(said).await.unwrap().text, "ok");
-    until("it is ready", SOON, async || {
-        ann.get(&polling).await.text.contains("42[\"ready\"").then_some(())
-    })
-    .await;
+    let (sid, _) = polling(ann).await;
     let upgrade = || {
         let path = format!("/socket.io/?EIO=4&transport=websocket&sid={sid}");
         let request = ann.request(Method::GET, &path).header("connection", "upgrade");
@@ -237,6 +274,13 @@ async fn of_several_websockets_for_one_session_the_first_goes_on_and_the_others_
     let path = format!("/api/channels/{channel}/messages");
     company.ceo.post(&path, json!({ "content": "over the new one" })).await.expect(201);
     websocket.until_heard("over the new one").await;
+
+    let (_, polls) = polling(&company.bob).await;
+    // As many as are sure to meet: each may take what has just come.
+    let answers = join_all((0..4).map(|_| company.bob.get(&polls))).await;
+    assert!(answers.iter().any(|it| it.status.as_u16() == 400), "{answers:?}");
+    until_counted(&company.ceo, "gone", "code=\"socket.two_polls\"").await;
+    assert_eq!(company.bob.get(&polls).await.status.as_u16(), 400, "the session is over");
 }
 
 /// Bytes of a packet at the most.
@@ -269,11 +313,9 @@ async fn a_packet_of_a_mebibyte_is_read_and_one_of_a_byte_more_ends_the_transpor
         let answer = sockets.emit(transport, "no.such", &json!({})).await;
         assert_eq!(answer["error"]["code"], "socket.unknown_event", "{transport}");
     }
-    until("both are counted", SOON, async || {
-        let text = company.ceo.get("/metrics").await.text;
-        let gone = text.lines().filter(|line| line.starts_with("sayso_realtime_gone_total"));
-        let count = gone.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
-        (count.sum::<f64>() >= 2.0).then_some(())
-    })
-    .await;
+    for code in ["socket.cut", "socket.bad_packet"] {
+        until_counted(&company.ceo, "gone", &format!("code=\"{code}\"")).await;
+        let name = format!("sayso_realtime_gone_total{{code=\"{code}\"}}");
+        assert_eq!(metric(&company.ceo, &name).await, 1.0, "{code}");
+    }
 }

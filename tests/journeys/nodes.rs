@@ -1,21 +1,20 @@
 //! One company at two nodes: whoever is at one hears, sees and loses what
 //! happens at the other.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use reqwest::Method;
 use sayso_kernel::Timestamp;
 use sayso_testkit::{
-    Client, Heard, ProcessSetup, Reply, Sockets, TestDatabase, TestRedis, judge, read, until,
+    Client, Connect, Heard, ProcessSetup, Sockets, TestDatabase, TestRedis, assert_unbroken, judge,
+    until,
 };
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use uuid::Uuid;
 
+use crate::allowance::{a_hundred, miscounted, two_hundred_at_once};
+use crate::clients::{Libraries, libraries, of_every_kind};
 use crate::cluster::Cluster;
-use crate::company::{connect, open_channel};
+use crate::company::{PASSWORD, connect, open_channel};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -68,9 +67,79 @@ async fn a_person_at_two_nodes_hears_each_event_once_at_each_and_in_one_order() 
         let (half, most) = (late[late.len() / 2], late[late.len() * 99 / 100]);
         eprintln!("{id}: written to heard p50 {half} ms, p99 {most} ms");
     }
+    go_on_elsewhere_after_what_was_acknowledged(&cluster, &channel).await;
     judge::assert_settled(cluster.database.db()).await;
     let ready = cluster.company.ceo.get("/health/ready").await.expect(200);
     assert_eq!((&ready["status"], &ready["checks"]["redis"]), (&json!("ready"), &json!("ok")));
+}
+
+/// Waits until a place that a session has acknowledged is kept where every node
+/// finds it.
+async fn until_kept(cluster: &Cluster, session: &Client, place: i64) {
+    let database = cluster.database.app().await;
+    let id: Uuid = session.login["sessionId"].as_str().unwrap().parse().unwrap();
+    let sql = "SELECT 1 FROM socket_positions WHERE session_id = $1 AND position = $2";
+    until("the place to be kept", SOON, async || {
+        let kept = database.query(sql, &[&id, &place]).await.unwrap();
+        (!kept.is_empty()).then_some(())
+    })
+    .await;
+}
+
+async fn all_have_heard(clients: &Libraries, messages: usize) {
+    for (sockets, id, _) in of_every_kind(clients) {
+        until(&format!("{messages} messages at {id}"), SOON, async || {
+            (heard_messages(sockets, &id).len() >= messages).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Each kind of client acknowledges at one node, hears more, is gone while still
+/// more happens, and goes on at the other node: after what it acknowledged.
+async fn go_on_elsewhere_after_what_was_acknowledged(cluster: &Cluster, channel: &str) {
+    let (ceo, clients) = (&cluster.company.ceo, libraries());
+    let mut sessions = Vec::new();
+    for (sockets, id, transport) in of_every_kind(&clients) {
+        let session = Client::login(ceo.base(), "ann@example.com", PASSWORD).await;
+        let (person, transports) = (&session, &[transport]);
+        sockets.connect_and_wait(&Connect { id: &id, person, transports, resume: None }).await;
+        sessions.push(session);
+    }
+    say(ceo, channel, "acknowledged").await;
+    all_have_heard(&clients, 1).await;
+    let mut places = Vec::new();
+    for (sockets, id, _) in of_every_kind(&clients) {
+        let place = sockets.last_position(&id);
+        let answer = sockets.emit(&id, "events.ack", &json!({ "position": place })).await;
+        assert_eq!(answer["data"]["position"], place, "{id}: {answer}");
+        places.push(place);
+    }
+    say(&cluster.there(ceo), channel, "heard").await;
+    all_have_heard(&clients, 2).await;
+    for (sockets, id, _) in of_every_kind(&clients) {
+        sockets.disconnect(&id);
+    }
+    say(ceo, channel, "missed").await;
+
+    let kinds = of_every_kind(&clients).zip(sessions.iter().zip(places));
+    for ((sockets, id, transport), (session, place)) in kinds {
+        until_kept(cluster, session, place).await;
+        let (id, person) = (format!("{id} there"), &cluster.there(session));
+        let (transports, resume) = (&[transport], Some(json!("acked")));
+        let connect = Connect { id: &id, person, transports, resume };
+        let ready = sockets.connect_and_wait(&connect).await;
+        let told = (&ready["recovered"], &ready["position"]);
+        assert_eq!(told, (&json!(true), &json!(place)), "{id}: {ready}");
+        until("what was not acknowledged", SOON, async || {
+            (heard_messages(sockets, &id).len() >= 2).then_some(())
+        })
+        .await;
+        let heard = heard_messages(sockets, &id).into_iter();
+        let heard: Vec<Value> = heard.map(|event| event["data"]["content"].clone()).collect();
+        assert_eq!(heard, ["heard", "missed"], "{id}");
+        assert_unbroken(sockets, &id);
+    }
 }
 
 /// How long after `done` the socket was closed.
@@ -148,8 +217,30 @@ async fn until_status(sockets: &Sockets, id: &str, person: &Client, wanted: &str
     started.elapsed()
 }
 
+/// Writes under a `clientId` each, and how they were answered the first time.
+struct Once([(&'static str, Value, Value); 2]);
+
+impl Once {
+    async fn written(sockets: &Sockets, id: &str, channel: &str) -> Self {
+        let write = async |event: &'static str, field: &str| {
+            let data = json!({ "channelId": channel, field: "once", "clientId": event });
+            let answer = sockets.emit(id, event, &data).await;
+            assert_eq!(answer["ok"], true, "{answer}");
+            (event, data, answer)
+        };
+        Self([write("message.send", "content").await, write("task.create", "title").await])
+    }
+
+    /// Asked for once more, each is answered as the first time.
+    async fn is_answered_alike(&self, sockets: &Sockets, id: &str) {
+        for (event, data, answer) in &self.0 {
+            assert_eq!(sockets.emit(id, event, data).await, *answer, "{event} at {id}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_ghost() {
+async fn presence_and_what_was_written_once_are_right_over_nodes_also_when_one_is_killed() {
     let mut cluster = Cluster::found().await;
     let (ceo, ann, bob) = {
         let company = &cluster.company;
@@ -173,6 +264,8 @@ async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_gh
     assert_eq!(typing.payload["userId"], ann.user_id());
     let seen = ceo.get(&format!("/api/users/{}", ann.user_id())).await.expect(200);
     assert_eq!(seen["presence"], "busy");
+    let once = Once::written(&sockets, "bob there", &channel).await;
+    once.is_answered_alike(&sockets, "bob here").await;
 
     cluster.second.kill9();
     let took = until_status(&sockets, "ceo", &ann, "offline").await;
@@ -182,145 +275,11 @@ async fn presence_is_right_over_nodes_and_devices_and_a_killed_node_leaves_no_gh
     assert_eq!(status(&sockets, "ceo", &bob).as_deref(), Some("online"), "a device is here");
     let seen = ceo.get(&format!("/api/users/{}", ann.user_id())).await.expect(200);
     assert_eq!(seen["presence"], "offline");
-}
-
-/// A hundred writes a minute.
-fn a_hundred(setup: ProcessSetup) -> ProcessSetup {
-    setup
-        .env("SAYSO_LIMITS__ENABLED", "true")
-        .env("SAYSO_LIMITS__WRITE_PER_MINUTE", "100")
-        .env("SAYSO_REDIS__TIMEOUT_MS", "5000")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_writes_at_two_nodes_get_what_one_person_may_take() {
-    let mut cluster = Cluster::with(a_hundred, |setup, _| setup).await;
-    let ann = cluster.company.ann.clone();
-    let channel = open_channel(&cluster.company.ceo, "board", &[&ann]).await;
-    let path = format!("/api/channels/{channel}/messages");
-    // More at once and the database has no connections left for some of them.
-    let at_once = Arc::new(Semaphore::new(16));
-    let send = |turn: usize, cluster: &Cluster| {
-        let person = if turn.is_multiple_of(2) { ann.clone() } else { cluster.there(&ann) };
-        let body = json!({ "content": turn.to_string() });
-        let request = person.request(Method::POST, &path).json(&body);
-        let at_once = Arc::clone(&at_once);
-        async move {
-            let _place = at_once.acquire().await.unwrap();
-            read(request).await.unwrap()
-        }
-    };
-
-    let started = Instant::now();
-    let replies: JoinSet<_> = (0..200).map(|turn| send(turn, &cluster)).collect();
-    let replies = replies.join_all().await;
-    let took = started.elapsed();
-
-    let granted = replies.iter().filter(|reply| reply.status.as_u16() == 201).count();
-    let refused = replies.iter().filter(|reply| reply.status.as_u16() == 429).count();
-    // On a machine with much else to do the database may have no time for some.
-    let away = replies.iter().filter(|reply| reply.status.as_u16() == 503).count();
-    // One comes back every 600 ms.
-    let back = usize::try_from(took.as_millis() / 600).unwrap();
-    eprintln!("{granted} of 200 granted, {refused} refused, {away} put off in {took:?}");
-    assert_eq!(granted + refused + away, 200);
-    assert!((100 - away..=100 + back).contains(&granted), "{granted} granted in {took:?}");
-    for reply in replies.iter().filter(|reply| reply.status.as_u16() == 429) {
-        assert!(reply.header("retry-after").is_some());
-        assert_eq!(reply.header("ratelimit-policy"), Some("\"write\";q=100;w=60"));
+    once.is_answered_alike(&sockets, "bob here").await;
+    for path in [format!("/api/channels/{channel}/messages"), "/api/tasks".to_owned()] {
+        let page = ceo.get(&path).await.expect(200);
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(1), "{page}");
     }
-    // A socket is no way around it.
-    let sockets = Sockets::start();
-    connect(&sockets, "ann", &ann).await;
-    let mut refusal = Value::Null;
-    for n in 0..20 {
-        let message = json!({ "channelId": channel, "content": n.to_string() });
-        refusal = sockets.emit("ann", "message.send", &message).await;
-        if refusal["ok"] == false {
-            break;
-        }
-    }
-    assert_eq!(refusal["error"]["code"], "limits.too_many", "{refusal}");
-
-    // Without Redis each node counts for itself, and nobody is shut out.
-    cluster.redis.kill9();
-    let there = cluster.there(&ann);
-    until("the second node to do without", SOON, async || {
-        let ready = there.get("/health/ready").await.expect(200);
-        (ready["status"] == "degraded").then_some(())
-    })
-    .await;
-    there.post(&path, json!({ "content": "alone" })).await.expect(201);
-}
-
-/// What somebody has left, as they were told.
-fn left(reply: &Reply) -> usize {
-    let told = reply.header("ratelimit").unwrap_or_else(|| panic!("{}", reply.text));
-    let left = told.split(';').find_map(|piece| piece.strip_prefix("r="));
-    left.and_then(|left| left.parse().ok()).unwrap_or_else(|| panic!("{told}"))
-}
-
-/// What is wrong with how these answers tell what is left of a hundred, while at
-/// most `back` came back meanwhile: each number is told once, at whichever node,
-/// and whoever is refused has nothing left.
-fn miscounted(replies: &[Reply], back: usize) -> Option<String> {
-    let (refused, granted): (Vec<_>, Vec<_>) =
-        replies.iter().partition(|reply| reply.status.as_u16() == 429);
-    let mut told: Vec<usize> = granted.iter().map(|reply| left(reply)).collect();
-    told.sort_unstable();
-    told.dedup();
-    let is_whole = told == (0..100).collect::<Vec<_>>();
-    let is_even = refused.iter().all(|reply| left(reply) == 0);
-    let is_exact = (100..=100 + back).contains(&granted.len());
-    let is_right = is_whole && is_even && is_exact;
-    (!is_right).then(|| format!("{} granted, {back} came back, told {told:?}", granted.len()))
-}
-
-/// Two hundred at once, half of them at each node, of which nothing is asked but
-/// whether they may: what is let in has a body that is none.
-async fn two_hundred_at_once(cluster: &Cluster) -> (Vec<Reply>, usize) {
-    let ann = &cluster.company.ann;
-    let both = [ann.clone(), cluster.there(ann)];
-    for person in &both {
-        person.get("/api/auth/me").await.expect(200);
-    }
-    let ask = |turn: usize| {
-        let request = both[turn % 2].request(Method::POST, "/api/channels");
-        read(request.json(&json!({})))
-    };
-    let started = Instant::now();
-    let replies = join_all((0..200).map(ask)).await;
-    // One comes back every 600 ms.
-    let back = usize::try_from(started.elapsed().as_millis() / 600).unwrap();
-    let replies: Vec<Reply> = replies.into_iter().map(Result::unwrap).collect();
-    for reply in &replies {
-        assert!([422, 429].contains(&reply.status.as_u16()), "{}: {}", reply.status, reply.text);
-        assert_eq!(reply.header("ratelimit-policy"), Some("\"write\";q=100;w=60"));
-        assert_eq!(reply.header("retry-after").is_some(), reply.status.as_u16() == 429);
-    }
-    (replies, back)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_hundred_at_once_at_two_nodes_a_hundred_are_let_in_and_each_is_told_what_is_left() {
-    let cluster = Cluster::with(a_hundred, |setup, _| setup).await;
-
-    let (replies, back) = two_hundred_at_once(&cluster).await;
-
-    eprintln!("{back} came back meanwhile");
-    assert_eq!(miscounted(&replies, back), None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_count_each_for_itself_are_convicted_of_letting_in_too_many() {
-    let alone = |setup: ProcessSetup, redis: &TestRedis| {
-        setup.env("REDIS_URL", redis.url()).env("SAYSO_REDIS__PREFIX", "alone")
-    };
-    let cluster = Cluster::with(a_hundred, alone).await;
-
-    let (replies, _) = two_hundred_at_once(&cluster).await;
-
-    assert!(miscounted(&replies, 0).is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

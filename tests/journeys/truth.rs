@@ -90,6 +90,26 @@ impl Truth {
         follows
     }
 
+    /// Where a person's memberships of a channel began in the log, and where they
+    /// ended.
+    pub async fn memberships(&self, person: &str, channel: &str) -> Vec<(i64, i64)> {
+        let sql = "SELECT position, type FROM event_log
+                   WHERE type IN ('channel.joined', 'channel.left')
+                     AND data->>'userId' = $1 AND data->>'channelId' = $2
+                   ORDER BY position";
+        let rows = self.0.query(sql, &[&person, &channel]).await.unwrap();
+        let places: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let pairs = places.chunks(2).map(|pair| match pair {
+            [(began, joined), (ended, left)]
+                if joined == "channel.joined" && left == "channel.left" =>
+            {
+                (*began, *ended)
+            }
+            _ => panic!("no membership: {pair:?}"),
+        });
+        pairs.collect()
+    }
+
     /// Where the log is, when everything that was committed is in it.
     pub async fn mark(&self) -> i64 {
         self.settle().await;

@@ -90,6 +90,7 @@ async fn every_operation_keeps_the_rules_of_all() {
         assert_eq!(reply.status, status, "{}", reply.text);
         examples.also("create_channel", &reply);
     }
+    wrong.extend(wrong_logs(&stage).await);
     if golden::is_written() {
         examples.compare(&document);
         costs.compare(&[&stage.company.server, &stage.empty]);
@@ -97,6 +98,17 @@ async fn every_operation_keeps_the_rules_of_all() {
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
     examples.compare(&document);
     costs.compare(&[&stage.company.server, &stage.empty]);
+}
+
+/// What is wrong with the logs that are left: nobody hears all that is in them.
+async fn wrong_logs(stage: &Stage) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for database in &stage.databases {
+        sayso_testkit::judge::settle(database.db()).await;
+        let told = sayso_testkit::judge::log(database.db()).await;
+        wrong.extend(told.expect("the log can be read"));
+    }
+    wrong
 }
 
 /// Events that nobody was told, though every operation was called: what is

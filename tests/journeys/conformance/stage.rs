@@ -23,7 +23,7 @@ pub struct Stage {
     /// A task in it, about which is talked.
     pub chore: String,
     count: AtomicU32,
-    _databases: [TestDatabase; 2],
+    pub databases: [TestDatabase; 2],
 }
 
 impl Stage {
@@ -38,7 +38,7 @@ impl Stage {
         let chore = json!({ "title": "Sweep the hall", "channelId": hall, "tags": ["house"] });
         let chore = id(&company.ceo.post("/api/tasks", chore).await.expect(201));
         let count = AtomicU32::new(0);
-        Self { company, truth, empty, empty_truth, hall, chore, count, _databases: databases }
+        Self { company, truth, empty, empty_truth, hall, chore, count, databases }
     }
 
     pub fn ceo(&self) -> &Client {

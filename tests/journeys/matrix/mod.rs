@@ -198,6 +198,7 @@ async fn called() -> String {
         rows.push(stage.row(&mut world, fixture).await);
     }
     assert_is_whole(&rows);
+    judge::assert_settled(stage.database.db()).await;
     assert!(!stage.server.log().contains("panicked"));
     table::text(&rows)
 }

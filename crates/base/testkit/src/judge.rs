@@ -1,16 +1,21 @@
 //! The judge of the log: are the numbers without holes, is nothing missing,
-//! nothing there twice, and does the audit hold?
+//! nothing there twice, is every event as the document promises it, and does
+//! the audit hold?
 
 use std::time::Duration;
 
 use sayso_db::{Db, DbError, Queries, Sql};
-use sayso_events::{AuditKey, verify_chain};
+use sayso_events::{AuditKey, Event, Log, verify_chain};
 
 use crate::ctx::root_key;
+use crate::schemas::Schemas;
 use crate::until::until;
 
 /// How long the sequencer may need to have numbered everything.
 const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Events that are read at once.
+const PAGE: i64 = 500;
 
 const WAITING: Sql = Sql::new("judge.waiting", "SELECT count(*) FROM outbox");
 
@@ -64,10 +69,32 @@ const LOG: Sql = Sql::new(
 pub async fn log(db: &Db) -> Result<Vec<String>, DbError> {
     let rows = db.read().rows(&LOG, &[]).await?;
     let mut wrong: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    wrong.extend(unfit(db).await?);
     if let Err(seq) = verify_chain(db, &AuditKey::of(&root_key())).await? {
         wrong.push(format!("the audit chain breaks at entry {seq}"));
     }
     Ok(wrong)
+}
+
+/// Events that do not fit their schema, whether a socket heard them or not.
+async fn unfit(db: &Db) -> Result<Vec<String>, DbError> {
+    let log = Log::new(db.clone());
+    let (mut after, mut wrong) = (0, Vec::new());
+    loop {
+        let page = log.after(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(wrong) };
+        after = last.position;
+        wrong.extend(page.iter().filter_map(fault));
+    }
+}
+
+/// What is wrong with an event as it is sent to clients. On each of its streams
+/// it says the same; what is on none is told to nobody.
+fn fault(event: &Event) -> Option<String> {
+    let sent = event.encoded(event.streams.first()?);
+    let sent = serde_json::from_str(sent.get()).expect("what is sent is JSON");
+    let fault = Schemas::golden().fault(&event.kind, &sent)?;
+    Some(format!("position {} does not fit: {fault}", event.position))
 }
 
 /// Facts that wait to be numbered.
@@ -98,4 +125,49 @@ pub async fn assert_settled(db: &Db) {
     settle(db).await;
     let wrong = log(db).await.expect("the log can be read");
     assert!(wrong.is_empty(), "the log is wrong:\n  {}", wrong.join("\n  "));
+}
+
+#[cfg(test)]
+mod tests {
+    use sayso_events::Placed;
+    use sayso_kernel::Timestamp;
+    use serde_json::value::RawValue;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ID: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}"#;
+
+    fn event(kind: &str, data: &str, streams: &[&str]) -> Event {
+        Event {
+            position: 7,
+            id: Uuid::from_u128(1),
+            kind: kind.to_owned(),
+            version: 0,
+            at: Timestamp::UNIX_EPOCH,
+            actor_id: None,
+            via: "http".to_owned(),
+            correlation_id: Uuid::from_u128(2),
+            streams: streams.iter().map(|name| Placed::new((*name).to_owned(), 1)).collect(),
+            data: RawValue::from_string(data.to_owned()).expect("it is JSON"),
+            change: None,
+            effects: Vec::new(),
+            trace: None,
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_not_as_the_document_promises_is_found_and_what_nobody_hears_is_not_asked() {
+        let streams = &["user:1", "user:2"][..];
+        assert_eq!(fault(&event("task.gone", ID, streams)), None);
+        assert_eq!(fault(&event("it.happened", "{}", streams)), None);
+        assert_eq!(fault(&event("audit.sealed", "null", &[])), None);
+
+        let untold = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","title":"still told"}"#;
+        for (kind, data) in [("task.gone", untold), ("task.gone", "{}"), ("task.went", ID)] {
+            let found = fault(&event(kind, data, streams));
+            let is_named = found.as_ref().is_some_and(|it| it.starts_with("position 7 "));
+            assert!(is_named, "{kind} {data}: {found:?}");
+        }
+    }
 }

@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::protocol::{
-    Ack, Acked, AskedReplay, Past, Person, SetPresence, TYPING, Typing, Typist, encode,
+    Ack, Acked, AskedReplay, Past, Person, SetPresence, TOO_MANY, TYPING, Typing, Typist, encode,
 };
 use crate::session::Session;
+use crate::typing::Started;
 use crate::{standing, whispers};
 
 /// Events of one answer to `events.replay`.
@@ -82,10 +83,17 @@ fn type_on(session: &Arc<Session>, stream: &str) -> Result<Value, Fault> {
     if !session.follows(stream) {
         return Err(Fault::new(&NOT_FOUND));
     }
-    if node.typing.start(me, stream, Instant::now()) {
-        let body = encode(&Typist::new(stream, me));
-        let streams = vec![stream.to_owned()];
-        node.volatile.publish(vec![Whisper { kind: TYPING.into(), streams, but: Some(me), body }]);
+    match node.typing.start(me, stream, Instant::now()) {
+        Started::Told => {
+            let (body, streams) = (encode(&Typist::new(stream, me)), vec![stream.to_owned()]);
+            let whisper = Whisper { kind: TYPING.into(), streams, but: Some(me), body };
+            node.volatile.publish(vec![whisper]);
+        }
+        Started::Known => {}
+        Started::TooMany => {
+            metrics::counter!("sayso_realtime_in_refused_total", "as" => "typing").increment(1);
+            return Err(Fault::new(&TOO_MANY).detail("You type in as many channels as one may"));
+        }
     }
     Ok(json!({}))
 }

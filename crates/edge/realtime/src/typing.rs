@@ -24,24 +24,35 @@ struct Place {
     told: Instant,
 }
 
+/// What becomes of the word that somebody is typing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// Others are to be told.
+    Told,
+    /// They were told a moment ago.
+    Known,
+    /// The person is typing in as many channels as one may.
+    TooMany,
+}
+
 impl Typing {
-    /// Somebody is typing. Answers whether others are to be told.
-    pub(crate) fn start(&self, user: UserId, stream: &str, now: Instant) -> bool {
+    /// Somebody is typing.
+    pub(crate) fn start(&self, user: UserId, stream: &str, now: Instant) -> Started {
         let mut all = self.0.lock();
         let places = all.entry(user).or_default();
         if let Some(place) = places.iter_mut().find(|place| place.stream == stream) {
             place.heard = now;
-            let is_due = now.saturating_duration_since(place.told) >= TYPING_AGAIN;
-            if is_due {
-                place.told = now;
+            if now.saturating_duration_since(place.told) < TYPING_AGAIN {
+                return Started::Known;
             }
-            return is_due;
+            place.told = now;
+            return Started::Told;
         }
         if places.len() >= TYPING_MAX {
-            return false;
+            return Started::TooMany;
         }
         places.push(Place { stream: stream.to_owned(), heard: now, told: now });
-        true
+        Started::Told
     }
 
     /// Somebody has stopped. Answers whether they were typing there.
@@ -88,9 +99,9 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
 
-        let told: Vec<bool> = (0..8).map(|n| typing.start(ANN, "channel:a", at(n))).collect();
+        let told = (0..8).filter(|n| typing.start(ANN, "channel:a", at(*n)) == Started::Told);
 
-        assert_eq!(told, [true, false, false, true, false, false, true, false]);
+        assert_eq!(told.collect::<Vec<_>>(), [0, 3, 6]);
         assert_eq!(typing.ended(at(12)), []);
         assert_eq!(typing.ended(at(13)), [(ANN, "channel:a".to_owned())]);
         assert!(!typing.stop(ANN, "channel:a"));
@@ -113,8 +124,15 @@ mod tests {
         let typing = Typing::default();
         let now = Instant::now();
 
-        let told = (0..1_000).filter(|n| typing.start(ANN, &n.to_string(), now)).count();
+        let began: Vec<Started> =
+            (0..100).map(|n| typing.start(ANN, &n.to_string(), now)).collect();
 
-        assert_eq!(told, TYPING_MAX);
+        let (told, refused) = began.split_at(TYPING_MAX);
+        assert!(told.iter().all(|it| *it == Started::Told), "{told:?}");
+        assert!(refused.iter().all(|it| *it == Started::TooMany), "{refused:?}");
+        // Where they type already they go on, and in the place of one others begin.
+        assert_eq!(typing.start(ANN, "0", now), Started::Known);
+        assert!(typing.stop(ANN, "0"));
+        assert_eq!(typing.start(ANN, "100", now), Started::Told);
     }
 }

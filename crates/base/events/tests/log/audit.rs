@@ -49,6 +49,19 @@ async fn the_chain_holds_and_names_an_entry_that_was_altered() {
 }
 
 #[tokio::test]
+async fn an_event_that_is_not_as_it_is_promised_is_seen_by_the_judge_though_nobody_heard_it() {
+    let database = audited().await;
+    let change = "UPDATE event_log SET type = 'task.gone'
+                  WHERE position = (SELECT max(position) FROM event_log WHERE type = 'thing.moved')";
+
+    database.superuser().await.execute(change, &[]).await.unwrap();
+
+    let wrong = judge::log(database.db()).await.unwrap();
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    assert!(wrong[0].contains("does not fit: task.gone: "), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn the_chain_breaks_where_an_entry_was_taken_out_even_the_last() {
     let database = audited().await;
     let intruder = database.superuser().await;

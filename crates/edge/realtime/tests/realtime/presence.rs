@@ -133,6 +133,32 @@ async fn typing_is_told_to_followers_alone_and_ends_by_word_or_by_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_types_in_too_many_channels_at_once_is_told_so() {
+    let stage = Stage::new().await;
+    let sockets = Sockets::start();
+    let ann = stage.person();
+    let rooms: Vec<Uuid> = (1..=21).map(Uuid::from_u128).collect();
+    let follows: Vec<_> = rooms.iter().map(|room| ann.follow(&Stream::Channel(*room))).collect();
+    stage.happen(&ann.stream(), &follows).await;
+    stage.settle().await;
+    connect(&sockets, "ann", &ann).await;
+    let begin = |room: &Uuid| {
+        let there = json!({ "channelId": room });
+        let sockets = &sockets;
+        async move { sockets.emit("ann", "typing.start", &there).await }
+    };
+
+    let answers = futures_util::future::join_all(rooms.iter().map(begin)).await;
+    let (refused, told) = answers.split_last().expect("there are some");
+
+    assert!(told.iter().all(|answer| answer["ok"] == true), "{told:?}");
+    let code = (&refused["error"]["code"], &refused["temporary"]);
+    assert_eq!(code, (&json!("limits.too_many"), &json!(true)), "{refused}");
+    sockets.emit("ann", "typing.stop", &json!({ "channelId": rooms[0] })).await;
+    assert_eq!(begin(&rooms[20]).await["ok"], true, "there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_who_come_at_once_are_told_of_in_few_packets() {
     let stage = Stage::new().await;
     let sockets = Sockets::start();
