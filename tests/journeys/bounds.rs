@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_secs(120);
 const REFUSED: [u16; 5] = [0, 400, 413, 415, 431];
 
 /// The most memory that a process has had so far, in bytes.
-fn peak(pid: i32) -> usize {
+pub fn peak(pid: i32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024

@@ -10,7 +10,6 @@ mod fail_point;
 mod handover;
 mod judge;
 mod line;
-mod lines;
 mod mutants;
 mod redis;
 mod rolling;
