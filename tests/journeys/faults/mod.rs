@@ -10,6 +10,8 @@ mod fail_point;
 mod handover;
 mod judge;
 mod line;
+#[cfg(target_os = "linux")]
+mod missed;
 mod mutants;
 mod redis;
 mod rolling;
