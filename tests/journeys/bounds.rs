@@ -2,15 +2,12 @@
 //! a list that they were never given.
 
 use std::fs;
-use std::time::Duration;
 
 use futures_util::future::join_all;
-use sayso_testkit::{Client, Connect, ProcessSetup, Sockets, TestDatabase, until};
+use sayso_testkit::{Client, ProcessSetup, TestDatabase};
 use serde_json::{Value, json};
 
-use crate::cluster::settle;
-use crate::company::{Company, connect, open_channel};
-use crate::faults::is_full;
+use crate::company::{Company, open_channel};
 use crate::wire::{Heard, say};
 
 /// Clients at once.
@@ -18,14 +15,11 @@ const CLIENTS: usize = 24;
 /// What each sends, and what the server may grow by for all of them.
 const SENT: usize = 20 << 20;
 const GROWS_MAX: usize = 96 << 20;
-/// Messages that were missed by each who comes back, and when all have them.
-const MISSED: usize = 500;
-const SOON: Duration = Duration::from_secs(120);
 /// What is answered to them; nothing to who is cut off while sending.
 const REFUSED: [u16; 5] = [0, 400, 413, 415, 431];
 
 /// The most memory that a process has had so far, in bytes.
-fn peak(pid: i32) -> usize {
+pub fn peak(pid: i32) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
@@ -100,57 +94,6 @@ async fn a_server_that_reads_whatever_is_sent_is_convicted() {
     let (grown, answers) = grown(setup, 1).await;
 
     assert!(grown > GROWS_MAX, "{grown} for {answers:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[cfg(target_os = "linux")]
-async fn who_all_missed_five_hundred_messages_come_back_at_once_and_the_server_stays_small() {
-    let (of_js, of_python) = if is_full() { (1_000, 20) } else { (36, 4) };
-    let database = TestDatabase::new().await;
-    let setup = ProcessSetup::on(&database).env("SAYSO_REALTIME__SOCKETS_PER_PERSON_MAX", "1000");
-    let company = Company::found(setup).await;
-    let (ceo, ann) = (&company.ceo, &company.ann);
-    let channel = open_channel(ceo, "board", &[ann]).await;
-    let path = format!("/api/channels/{channel}/messages");
-    settle(&database.app_config(), std::slice::from_ref(ceo)).await;
-    let crowds = [
-        (Sockets::brief(), of_js, &["websocket"][..]),
-        (Sockets::brief(), of_js / 4, &["polling"][..]),
-        // Its library refuses an answer to a poll that holds more than 16 packets.
-        (Sockets::python(), of_python, &["polling"][..]),
-    ];
-    let ready = connect(&crowds[0].0, "first", ann).await;
-    let cursor = json!({ "epoch": ready["epoch"], "position": ready["position"] });
-    for round in 0..MISSED / 20 {
-        let say = |n| ceo.post(&path, json!({ "content": format!("{round}.{n}") }));
-        join_all((0..20).map(say)).await.into_iter().for_each(|reply| {
-            reply.expect(201);
-        });
-    }
-    let before = peak(company.server.pid().unwrap());
-
-    for (sockets, count, transports) in &crowds {
-        for id in (0..*count).map(|n| n.to_string()) {
-            let resume = Some(cursor.clone());
-            sockets.connect(&Connect { id: &id, person: ann, transports, resume });
-        }
-    }
-    for (sockets, count, transports) in &crowds {
-        for id in (0..*count).map(|n| n.to_string()) {
-            until(&format!("{id} by {transports:?} to have all"), SOON, async || {
-                (sockets.event_count(&id) >= MISSED).then_some(())
-            })
-            .await;
-            let events = sockets.events(&id);
-            let positions = events.iter().map(|event| event["position"].as_i64().unwrap());
-            assert!(positions.is_sorted_by(|a, b| a < b), "{id} by {transports:?}");
-            assert_eq!(events.len(), MISSED, "{id} by {transports:?}");
-        }
-    }
-
-    let grown = peak(company.server.pid().unwrap()).saturating_sub(before);
-    eprintln!("grown by {} KiB while all read what they had missed", grown / 1024);
-    assert!(grown < GROWS_MAX, "{grown}");
 }
 
 /// Lists with at least two things in them, in all of which the CEO may look.

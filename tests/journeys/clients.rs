@@ -55,6 +55,13 @@ impl Scene {
         Self { company, channel, clients: libraries(), _database: database }
     }
 
+    /// With clients that are as patient as their libraries make them.
+    async fn of_stock_clients() -> Self {
+        let scene = Self::new(&[]).await;
+        let clients = scene.clients.map(|(library, sockets)| (library, sockets.stock()));
+        Self { clients, ..scene }
+    }
+
     /// Every socket: its driver and its name.
     fn all(&self) -> impl Iterator<Item = (&Sockets, String, &'static str)> {
         of_every_kind(&self.clients)
@@ -168,7 +175,7 @@ async fn a_restart_a_kill_and_a_key_that_is_revoked_are_survived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_is_sent_away_and_comes_back_and_others_notice_nothing() {
-    let scene = Scene::new(&[]).await;
+    let scene = Scene::of_stock_clients().await;
     let proxy = Proxy::before(&scene.company.server.url()).await;
     scene.connect(&proxy.url()).await;
     let (_, js) = &scene.clients[0];

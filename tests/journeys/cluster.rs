@@ -60,7 +60,7 @@ impl Cluster {
 
     /// What the nodes share.
     pub async fn stores() -> (TestDatabase, TestRedis) {
-        (TestDatabase::new().await, TestRedis::start(&[]).await)
+        tokio::join!(TestDatabase::new(), TestRedis::start(&[]))
     }
 
     /// As [`Cluster::with`], on these.
@@ -71,8 +71,10 @@ impl Cluster {
         only_second: impl FnOnce(ProcessSetup, &TestRedis) -> ProcessSetup,
     ) -> Self {
         let setup = || both(ProcessSetup::on(&database).on_redis(&redis.url(), "sayso"));
-        let company = Company::found(setup()).await;
-        let second = Process::start(only_second(setup(), &redis)).await;
+        // The first leads, since it is there before the second, which starts while
+        // the first lets the others in.
+        let second = Process::start(only_second(setup(), &redis));
+        let (company, second) = Company::found_beside(setup(), second).await;
         let cluster = Self { company, second, redis, database };
         let ceo = &cluster.company.ceo;
         // What is volatile is heard now or never.

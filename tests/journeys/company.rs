@@ -24,9 +24,15 @@ impl Company {
     /// Starts the server and lets everybody in: the first by the code that the
     /// server shows, the others by the CEO.
     pub async fn found(setup: ProcessSetup) -> Self {
+        Self::found_beside(setup, std::future::ready(())).await.0
+    }
+
+    /// The same, and some other work beside it from the moment at which the
+    /// first is in.
+    pub async fn found_beside<T>(setup: ProcessSetup, work: impl Future<Output = T>) -> (Self, T) {
         let server = Process::start(setup).await;
         let ceo = set_up(&server).await;
-        Self::of(server, ceo).await
+        tokio::join!(Self::of(server, ceo), work)
     }
 
     /// The same, but the first is let in by the operator, who stands in the log

@@ -22,6 +22,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "events.md"
 LINES = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)[1]
 TEN_LINES = compile(LINES, str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
+# A client comes back sooner than it would by itself, so that tests need not
+# wait for it; a stock one is left as it is.
+IMPATIENT = {"reconnection_delay": 0.1, "reconnection_delay_max": 1}
+
 sockets = {}
 # What a brief driver told already.
 told = set()
@@ -53,7 +57,7 @@ def watched(order):
 
     class Watched(socketio.AsyncClient):
         def __init__(self):
-            super().__init__(reconnection_delay=0.1, reconnection_delay_max=1, handle_sigint=False)
+            super().__init__(**({} if order["stock"] else IMPATIENT), handle_sigint=False)
             sockets[order["id"]] = self
 
         async def connect(self, url, **options):
@@ -105,6 +109,11 @@ async def emit(order):
     await sockets[order["id"]].emit(order["event"], order["data"], callback=acknowledged)
 
 
+async def state(order):
+    client = sockets[order["id"]]
+    say(order["id"], order["ack"], {"connected": client.connected, "engine": client.eio.state})
+
+
 async def disconnect(order):
     await sockets[order["id"]].shutdown()
 
@@ -113,7 +122,7 @@ async def main():
     loop = asyncio.get_running_loop()
     orders = asyncio.StreamReader(limit=1 << 24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    operations = {"connect": connect, "emit": emit, "disconnect": disconnect}
+    operations = {"connect": connect, "emit": emit, "state": state, "disconnect": disconnect}
     at_work = set()
     while line := await orders.readline():
         order = json.loads(line)

@@ -10,7 +10,8 @@ mod fail_point;
 mod handover;
 mod judge;
 mod line;
-mod lines;
+#[cfg(target_os = "linux")]
+mod missed;
 mod mutants;
 mod reader;
 mod readonly;

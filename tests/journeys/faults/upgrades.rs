@@ -1,22 +1,27 @@
-//! Sockets that begin by polling and change over to a WebSocket while both sides
-//! talk: nothing is lost, doubled or out of order on either way.
+//! Sockets that begin by polling and change over to a WebSocket, at each of two
+//! nodes on one Redis, while both sides talk: nothing is lost, doubled or out of
+//! order on either way.
 
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sayso_testkit::{
-    Client, Connect, Heard, ProcessSetup, Proxy, Sockets, TestDatabase, Weather, assert_unbroken,
-    until,
-};
+use sayso_testkit::{Client, Connect, Heard, Proxy, Sockets, Weather, assert_unbroken, until};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use super::crash::is_full;
-use crate::company::{Company, open_channel};
-use crate::truth::Truth;
+use super::crash::{is_full, report};
+use super::judge::{Acked, Evidence, Subscriber, Verdict};
+use super::storm::Aftermath;
+use crate::cluster::Cluster;
+use crate::company::open_channel;
+use crate::team::logged;
+use crate::truth::{Logged, Truth};
 
 const SOON: Duration = Duration::from_secs(60);
-/// Between two words of whoever talks beside.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Between two words of each who talks beside.
+const PAUSE: Duration = Duration::from_millis(10);
 /// What each says after it has changed over, by twos.
 const SAYS: usize = 3;
 
@@ -35,6 +40,16 @@ struct Round {
     before: (usize, usize),
     /// The same after it.
     after: (usize, usize),
+    /// What it said, and as what it was acknowledged.
+    answers: Vec<Acked>,
+    /// The part of the log that it was there for.
+    positions: (i64, i64),
+}
+
+impl Round {
+    fn was_there(&self) -> RangeInclusive<i64> {
+        self.positions.0 + 1..=self.positions.1
+    }
 }
 
 /// What is wrong, in words.
@@ -50,14 +65,28 @@ fn faults(round: &Round) -> Vec<&'static str> {
     wrong.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, words)| words).collect()
 }
 
-/// Somebody else, who talks all the time.
-async fn talk(who: Client, channel: String) {
+/// An answer to somebody who wrote.
+fn acked(content: &str, message: &Value) -> Acked {
+    let id = message["id"].as_str().unwrap().parse().unwrap();
+    Acked { content: content.to_owned(), id }
+}
+
+/// Somebody else, who talks until the end.
+async fn talk(
+    name: &str,
+    who: Client,
+    channel: &str,
+    is_over: watch::Receiver<bool>,
+) -> Vec<Acked> {
     let path = format!("/api/channels/{channel}/messages");
-    for count in 0.. {
-        let body = json!({ "content": format!("talk {count}") });
-        who.post(&path, body).await.expect(201);
+    let mut said = Vec::new();
+    while !*is_over.borrow() {
+        let content = format!("{name} talks {}", said.len());
+        let message = who.post(&path, json!({ "content": content })).await.expect(201);
+        said.push(acked(&content, &message));
         tokio::time::sleep(PAUSE).await;
     }
+    said
 }
 
 fn content(event: &Value) -> Option<String> {
@@ -98,6 +127,8 @@ async fn change_over(sockets: &Sockets, id: &str, ann: &Client, channel: &str) -
     for answer in &answers {
         assert_eq!(answer["ok"], true, "{answer}");
     }
+    let answers = said.iter().zip(&answers);
+    let answers = answers.map(|(content, answer)| acked(content, &answer["data"])).collect();
     let heard = sockets.heard(id);
     let acked = heard.iter().filter(|it| it.event.starts_with("ack "));
     let acked = acked.filter_map(|it| it.payload["data"]["content"].as_str());
@@ -113,48 +144,115 @@ async fn change_over(sockets: &Sockets, id: &str, ann: &Client, channel: &str) -
     until("its own last word", SOON, hears).await;
     sockets.disconnect(id);
     sockets.until_heard(id, "disconnect").await;
-    Round { said, acked, before, after, ..Round::default() }
+    let ready = sockets.until_heard(id, "ready").await.payload;
+    let positions = (ready["position"].as_i64().unwrap(), sockets.last_position(id));
+    Round { said, acked, before, after, answers, positions, ..Round::default() }
+}
+
+/// What was counted, for a judge to whom each socket has a stream of its own: the
+/// part of the log that it was there for.
+async fn evidence(
+    cluster: &Cluster,
+    (sockets, rounds): (&Sockets, &[Round]),
+    (channel, acked): (&str, Vec<Acked>),
+    faults: usize,
+) -> Evidence {
+    let truth = Truth::of(&cluster.database.app_config()).await;
+    let stream = format!("channel:{channel}");
+    let all: Vec<Logged> =
+        truth.log().await.into_iter().filter(|event| event.stream == stream).collect();
+    let (mut log, mut subscribers) = (Vec::new(), Vec::new());
+    for (n, round) in rounds.iter().enumerate() {
+        let name = n.to_string();
+        let own = |event: &Logged| Logged { stream: name.clone(), ..event.clone() };
+        let due = all.iter().filter(|event| round.was_there().contains(&event.position));
+        log.extend(due.map(own));
+        let heard: Vec<Logged> = sockets.events(&name).iter().map(logged).collect();
+        subscribers.push(Subscriber {
+            began: round.positions.0,
+            streams: HashSet::from([name.clone()]),
+            heard: heard.iter().filter(|event| event.stream == stream).map(own).collect(),
+            reconnects: sockets.count(&name, "ready") - 1,
+            restarted: 0,
+            name,
+        });
+    }
+    Evidence {
+        acked,
+        stored: truth.messages().await,
+        without_event: truth.messages_without_one_event().await,
+        log,
+        subscribers,
+        faults,
+        wrong_log: sayso_testkit::judge::log(cluster.database.db()).await.unwrap(),
+        ..Evidence::default()
+    }
+}
+
+/// Sockets of Ann, one after the other and at each node in turn, which all change
+/// over while the CEO talks at both nodes; what was said there besides, and how
+/// often something was made to happen.
+async fn changes(
+    cluster: &Cluster,
+    sockets: &Sockets,
+    channel: &str,
+) -> (Vec<Round>, Vec<Acked>, usize) {
+    let urls = [cluster.company.server.url(), cluster.second.url()];
+    let lines = [Proxy::before(&urls[0]).await, Proxy::before(&urls[1]).await];
+    let anns = [0, 1].map(|node: usize| cluster.company.ann.through(&lines[node].url()));
+    let ceo = &cluster.company.ceo;
+    let (end, is_over) = watch::channel(false);
+    let talking = async {
+        let here = talk("here", ceo.clone(), channel, is_over.clone());
+        let there = talk("there", cluster.there(ceo), channel, is_over.clone());
+        let (here, there) = tokio::join!(here, there);
+        [here, there].concat()
+    };
+    let changing = async {
+        // A change begins as much later as a socket needs to be let in, by clients
+        // that have started.
+        let mut needed = Duration::ZERO;
+        for id in ["first", "second"] {
+            let started = Instant::now();
+            let (person, transports) = (&anns[0], &["polling"][..]);
+            sockets.connect_and_wait(&Connect { id, person, transports, resume: None }).await;
+            sockets.disconnect(id);
+            needed = started.elapsed();
+        }
+        lines.iter().for_each(|line| line.set(Weather::LateWebSockets(needed)));
+        let mut rounds = Vec::new();
+        for n in 0..if is_full() { 100 } else { 8 } {
+            rounds.push(change_over(sockets, &n.to_string(), &anns[n % 2], channel).await);
+        }
+        end.send_replace(true);
+        rounds
+    };
+    let (said, rounds) = tokio::join!(talking, changing);
+    let fired = lines.iter().map(|line| usize::try_from(line.fired()).unwrap());
+    assert!(fired.clone().all(|fired| fired > 0), "at one node nobody changed over");
+    (rounds, said, fired.sum())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_either_side_says_while_a_socket_changes_over_is_heard_once_and_in_order() {
-    let database = TestDatabase::new().await;
-    let company = Company::found(ProcessSetup::on(&database)).await;
+    let cluster = Cluster::found().await;
+    let company = &cluster.company;
     let channel = open_channel(&company.ceo, "board", &[&company.ann]).await;
-    let truth = Truth::of(&database.app_config()).await;
-    truth.settle().await;
-    let proxy = Proxy::before(&company.server.url()).await;
-    let ann = company.ann.through(&proxy.url());
-    let sockets = Sockets::start();
-    let talking = tokio::spawn(talk(company.ceo.clone(), channel.clone()));
+    cluster.settle().await;
+    let (sockets, started) = (Sockets::start(), Instant::now());
 
-    // A change begins as much later as a socket needs to be let in, by clients
-    // that have started.
-    let mut needed = Duration::ZERO;
-    for id in ["first", "second"] {
-        let started = Instant::now();
-        let (person, transports) = (&ann, &["polling"][..]);
-        sockets.connect_and_wait(&Connect { id, person, transports, resume: None }).await;
-        sockets.disconnect(id);
-        needed = started.elapsed();
-    }
-    proxy.set(Weather::LateWebSockets(needed));
-    let mut rounds = Vec::new();
-    // One after the other.
-    for n in 0..if is_full() { 100 } else { 8 } {
-        rounds.push(change_over(&sockets, &n.to_string(), &ann, &channel).await);
-    }
-    talking.abort();
-    truth.settle().await;
+    let (mut rounds, said, fired) = changes(&cluster, &sockets, &channel).await;
 
+    let length = started.elapsed();
+    let truth = Truth::of(&cluster.database.app_config()).await;
+    truth.settle().await;
     let stored = truth.contents_by_position(&channel).await;
     for (n, round) in rounds.iter_mut().enumerate() {
         let id = n.to_string();
         assert_unbroken(&sockets, &id);
         assert_eq!(sockets.count(&id, "ready"), 1, "{id} lost its connection");
         round.heard = sockets.events(&id).iter().filter_map(content).collect();
-        let ready = sockets.until_heard(&id, "ready").await.payload;
-        let while_there = ready["position"].as_i64().unwrap() + 1..=sockets.last_position(&id);
+        let while_there = round.was_there();
         let due = stored.iter().filter(|(position, _)| while_there.contains(position));
         round.stored = due.map(|(_, content)| content.clone()).collect();
         assert_eq!(faults(round), [""; 0], "{round:#?}");
@@ -165,7 +263,16 @@ async fn what_either_side_says_while_a_socket_changes_over_is_heard_once_and_in_
     eprintln!("{before:?} acked and heard before a change, {after:?} after");
     let least = [before.0, before.1, after.0, after.1].into_iter().min().unwrap();
     assert!(least > 0, "a way was not used: {before:?} before, {after:?} after");
-    assert!(proxy.fired() > 0, "nobody changed over");
+    let acked = rounds.iter().flat_map(|round| round.answers.clone()).chain(said).collect();
+    let evidence =
+        evidence(&cluster, (&sockets, &rounds[..]), (channel.as_str(), acked), fired).await;
+    let slowest_return = Duration::ZERO;
+    let aftermath = Aftermath { evidence, recoveries: Vec::new(), slowest_return };
+    let verdict = report("sockets that change over", length, &aftermath);
+    // Who changes over keeps the connection.
+    assert_eq!(verdict.invalid, Some("nobody had to come back"));
+    let verdict = Verdict { invalid: None, ..verdict };
+    assert!(verdict.is_clean(), "{verdict:#?}");
 }
 
 #[test]

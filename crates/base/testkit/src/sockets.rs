@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -19,52 +18,13 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::heard::{ACK, Heard, Lines, parse, unpack};
+use crate::library::Library;
 use crate::schemas::Schemas;
 use crate::until::until;
 
 /// How long the driver may take to answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
-/// Begins the name under which an acknowledgement is told.
-const ACK: &str = "ack ";
-
-/// One line of the driver: what a socket heard, or what became of it
-/// (`connect`, `connect_error`, `disconnect`).
-#[derive(Clone, Debug)]
-pub struct Heard {
-    /// Which socket.
-    pub id: String,
-    /// The event's name.
-    pub event: String,
-    /// Its argument.
-    pub payload: Value,
-    /// When, in milliseconds.
-    pub at: i64,
-}
-
-impl Heard {
-    /// Whether it stands in the log: it has a stream and a position.
-    #[must_use]
-    pub fn is_event(&self) -> bool {
-        self.payload["position"].is_i64() && self.payload["stream"].is_string()
-    }
-
-    /// Whether a brief driver has left something out.
-    fn is_shorn(&self) -> bool {
-        let is_marked = |payload: &Value| payload["shorn"] == true;
-        let mut replayed = self.payload["events"].as_array().into_iter().flatten();
-        is_marked(&self.payload) || replayed.any(is_marked)
-    }
-
-    /// What does not fit its schema. Acknowledgements are looked at where it
-    /// is known of what they are.
-    fn fault(&self) -> Option<String> {
-        let is_acknowledgement = self.event.starts_with(ACK);
-        if is_acknowledgement {
-            return None;
-        }
-        Schemas::golden().fault(&self.event, &self.payload)
-    }
-}
 
 /// How a socket connects.
 #[derive(Clone, Debug)]
@@ -89,47 +49,7 @@ pub struct Sockets {
     reading: Option<JoinHandle<()>>,
     next_call: AtomicU64,
     is_brief: bool,
-}
-
-/// A client library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Library {
-    /// npm `socket.io-client`.
-    JavaScript,
-    /// PyPI `python-socketio`.
-    Python,
-}
-
-impl Library {
-    fn driver(self) -> Command {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/clients"));
-        let (folder, program, script, installed) = match self {
-            Self::JavaScript => {
-                (folder.join("js"), "node".into(), "driver.mjs", "node_modules/socket.io-client")
-            }
-            Self::Python => {
-                let folder = folder.join("python");
-                let python = folder.join(".venv/bin/python").into_os_string();
-                (folder, python, "driver.py", ".venv/installed")
-            }
-        };
-        assert!(
-            folder.join(installed).exists(),
-            "the official clients are not installed: run `make test`, or scripts/test-clients"
-        );
-        let mut command = Command::new(program);
-        command.arg(script).current_dir(folder);
-        command
-    }
-}
-
-/// What one socket heard, as the driver wrote it: a long storm leaves millions
-/// of lines, of which most are read once, at the end.
-#[derive(Debug, Default)]
-struct Lines {
-    raw: Vec<Box<str>>,
-    events: usize,
-    last_position: i64,
+    is_stock: bool,
 }
 
 impl Sockets {
@@ -154,6 +74,21 @@ impl Sockets {
     #[must_use]
     pub fn python() -> Self {
         Self::launch(Library::Python, false)
+    }
+
+    /// As [`Sockets::python`], and as brief as [`Sockets::brief`].
+    #[must_use]
+    pub fn brief_python() -> Self {
+        Self::launch(Library::Python, true)
+    }
+
+    /// Leaves the patience of the library alone. Without this whoever loses the
+    /// connection tries again sooner than a client that is configured by nobody,
+    /// so that tests need not wait for it.
+    #[must_use]
+    pub fn stock(mut self) -> Self {
+        self.is_stock = true;
+        self
     }
 
     fn launch(library: Library, is_brief: bool) -> Self {
@@ -190,15 +125,11 @@ impl Sockets {
                 let mut sockets = sockets.lock();
                 let lines = sockets.entry(id).or_default();
                 lines.raw.push(line.into());
-                let positions = all.iter().filter(|heard| heard.is_event());
-                for position in positions.filter_map(|heard| heard.payload["position"].as_i64()) {
-                    lines.events += 1;
-                    lines.last_position = lines.last_position.max(position);
-                }
+                all.iter().for_each(|heard| lines.note(heard));
             }
         });
         let (reading, next_call) = (Some(reading), AtomicU64::new(1));
-        Self { child, stdin, heard, unfit, reading, next_call, is_brief }
+        Self { child, stdin, heard, unfit, reading, next_call, is_brief, is_stock: false }
     }
 
     /// Connects a socket; it stays connected, by the client's own means, until
@@ -212,6 +143,7 @@ impl Sockets {
             "transports": connect.transports,
             "resume": connect.resume,
             "brief": self.is_brief,
+            "stock": self.is_stock,
         }));
     }
 
@@ -314,6 +246,19 @@ impl Sockets {
         self.heard.lock().get(id).map_or(0, |lines| lines.last_position)
     }
 
+    /// Whether a socket is connected and let in, as far as it has said. Cheap,
+    /// like [`Sockets::losses`].
+    #[must_use]
+    pub fn is_here(&self, id: &str) -> bool {
+        self.heard.lock().get(id).is_some_and(|lines| lines.is_here)
+    }
+
+    /// How often a socket has lost its connection.
+    #[must_use]
+    pub fn losses(&self, id: &str) -> usize {
+        self.heard.lock().get(id).map_or(0, |lines| lines.losses)
+    }
+
     /// How often a socket has heard `event`.
     #[must_use]
     pub fn count(&self, id: &str, event: &str) -> usize {
@@ -356,29 +301,4 @@ impl Drop for Sockets {
             );
         }
     }
-}
-
-fn parse(line: &str) -> Option<Heard> {
-    let mut line: Value = serde_json::from_str(line).ok()?;
-    Some(Heard {
-        id: line["id"].as_str()?.to_owned(),
-        event: line["event"].as_str()?.to_owned(),
-        at: line["at"].as_i64()?,
-        payload: line["payload"].take(),
-    })
-}
-
-fn unpack(heard: Heard) -> Vec<Heard> {
-    if heard.event != "replay" {
-        return vec![heard];
-    }
-    let events = heard.payload["events"].as_array().cloned().unwrap_or_default();
-    let (id, at) = (heard.id.clone(), heard.at);
-    let unpacked = events.into_iter().map(|event| Heard {
-        id: id.clone(),
-        at,
-        event: event["type"].as_str().unwrap_or_default().to_owned(),
-        payload: event,
-    });
-    std::iter::once(heard).chain(unpacked).collect()
 }
