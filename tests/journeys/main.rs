@@ -8,6 +8,7 @@ mod allowance;
 mod answers;
 mod attacks;
 mod backup;
+mod backup_keys;
 mod bounds;
 mod caching;
 mod cast;

@@ -3,6 +3,7 @@
 mod category;
 mod list;
 mod member;
+mod standing;
 
 use jiff::Timestamp;
 use sayso_access::UserId;
@@ -14,11 +15,12 @@ pub(crate) use category::{
     update_category,
 };
 pub(crate) use list::list;
-pub use member::{Standing, people, standing, standings};
+pub use member::people;
 pub(crate) use member::{
     anybody, has_owner, is_guest, list_members, lock_role, lock_roles, member_ids, move_watermark,
     outsiders, participants, present, remove_members, set_members, set_setting, setting, watermark,
 };
+pub use standing::{Standing, standing, standings};
 
 use crate::model::{
     Channel, ChannelId, ChannelKind, Draft, MemberRole, NotificationLevel, Reading,
@@ -175,6 +177,7 @@ pub fn statements() -> Vec<&'static Sql> {
         &RECOUNT,
     ];
     all.extend_from_slice(member::ALL);
+    all.extend_from_slice(standing::ALL);
     all.extend(list::all());
     all.extend_from_slice(category::ALL);
     all
