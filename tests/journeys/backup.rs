@@ -124,7 +124,11 @@ async fn writing_once(person: &Client, channel: &str, count: usize) -> Vec<Strin
 
 /// A company on a PostgreSQL of one's own, and a backup of it.
 async fn backed_up(postgres: &TestPostgres) -> (Company, PathBuf) {
-    let company = Company::found(ProcessSetup::on_server(postgres)).await;
+    backed_up_of(ProcessSetup::on_server(postgres)).await
+}
+
+async fn backed_up_of(setup: ProcessSetup) -> (Company, PathBuf) {
+    let company = Company::found(setup).await;
     let channel = open_channel(&company.ceo, "all hands", &[&company.ann]).await;
     writing_once(&company.ann, &channel, 3).await;
     let file = company.server.folder().join("company.backup");
@@ -273,7 +277,9 @@ async fn a_token_that_was_revoked_after_the_backup_is_not_good_again_after_a_res
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_reads_standard_input_and_does_without_the_root_key_only_when_told_to() {
     let postgres = TestPostgres::bare(&[]).await;
-    let (mut company, file) = backed_up(&postgres).await;
+    // Without its key it is opened only where that is said to be lost.
+    let setup = ProcessSetup::on_server(&postgres).serving(&["--another-key"]);
+    let (mut company, file) = backed_up_of(setup).await;
     let server = &mut company.server;
     server.stop().await;
     let whole = std::fs::read(&file).unwrap();

@@ -40,7 +40,7 @@ impl Scene {
     /// The CEO sends something under a key; the same each time.
     async fn send(&self) -> Reply {
         let body = json!({ "content": "under a key" });
-        self.company.ceo.post_once(&self.messages, &body, "sent once").await.unwrap()
+        self.company.ceo.post_once(&self.messages, &body, "sent-once").await.unwrap()
     }
 
     /// Bob comes in.

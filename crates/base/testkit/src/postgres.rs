@@ -366,8 +366,10 @@ fn programs() -> PathBuf {
     };
     packaged.sort();
     folders.extend(packaged.into_iter().rev());
-    let found = folders.into_iter().find(|folder| folder.join("initdb").is_file());
-    found.expect("the programs of PostgreSQL are installed: `initdb` is in PATH")
+    // A link may lie where the others do not.
+    let found = folders.into_iter().find_map(|folder| folder.join("initdb").canonicalize().ok());
+    let found = found.expect("the programs of PostgreSQL are installed: `initdb` is in PATH");
+    found.parent().expect("a program lies in a folder").to_path_buf()
 }
 
 /// A port that nobody listens on, below those the system hands out by itself

@@ -7,7 +7,7 @@ use sayso_db::{DbError, Queries, Row, Sql, Tx};
 use sayso_kernel::page;
 use uuid::Uuid;
 
-use crate::model::{ChannelId, ChannelKind, MemberRole, Membership, NotificationLevel};
+use crate::model::{ChannelId, MemberRole, Membership, NotificationLevel};
 
 /// The columns of a member, in the order in which [`member`] reads them.
 macro_rules! columns {

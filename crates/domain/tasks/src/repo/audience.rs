@@ -43,7 +43,8 @@ const HOLD_CHANNELS: Sql = Sql::new(
 const WITHOUT_SIGHT: Sql = Sql::new(
     "tasks.without_sight",
     "SELECT t.id, lost.id FROM unnest($1::uuid[], $2::uuid[]) AS lost(task, id)
-     JOIN tasks t ON t.id = lost.task
+     CROSS JOIN LATERAL (
+         SELECT id, channel_id, created_by, assigned_to FROM tasks WHERE id = lost.task OFFSET 0) t
      LEFT JOIN channels c ON c.id = t.channel_id
      WHERE t.created_by <> lost.id AND NOT t.assigned_to @> ARRAY[lost.id]
        AND coalesce(c.kind <> 'public', true)
