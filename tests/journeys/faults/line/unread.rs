@@ -10,7 +10,7 @@ use sayso_kernel::{Clock, Timestamp};
 use sayso_testkit::{Client, Connect, Heard, Sockets, Way, Weather, until};
 use tokio::time::sleep;
 
-use super::scene::{LONG, MUCH, Scene, Stage};
+use super::scene::{Ears, LONG, MUCH, Scene, Stage};
 use super::{SOON, rounds};
 use crate::bounds::peak;
 use crate::clients::metric;
@@ -118,6 +118,17 @@ fn p99<'a>(late: &[(i64, i64)], written: impl Iterator<Item = &'a Range<i64>> + 
     all.get(all.len() * 99 / 100).copied().unwrap_or_default()
 }
 
+/// Everybody has read on to this place: who is still behind when the line stalls
+/// again is behind for longer each time.
+async fn caught_up(scene: &Scene, position: i64) {
+    until("everybody to have read on", SOON * 2, async || {
+        let has_read = |ears: &Ears, name: &String| ears.sockets.last_position(name) >= position;
+        let has_all = |ears: &Ears| ears.names().iter().all(|name| has_read(ears, name));
+        scene.ears().all(has_all).then_some(())
+    })
+    .await;
+}
+
 /// What was seen of a node and its clients while some did not read.
 struct Seen {
     verdict: Verdict,
@@ -145,6 +156,7 @@ async fn read_nothing(name: &str, stage: &Stage<'_>) -> Seen {
         stalls.push(stall(&scene, &second).await);
         // Also of a build that replays nothing everybody hears this one.
         scene.say(round, format!("that was round {round}")).await;
+        caught_up(&scene, js.last_position(QUICK[0].0)).await;
     }
 
     let verdict = scene.verdict(name, started, Memory::default()).await;
