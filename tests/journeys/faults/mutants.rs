@@ -9,6 +9,9 @@ use sayso_testkit::{ProcessSetup, TestDatabase};
 use super::judge::{Verdict, judge};
 use super::storm::{Keys, Storm, Target};
 
+/// Storms after the first that a build may get through by luck.
+const STORMS_MORE: usize = 4;
+
 /// The binary with the broken branches.
 pub fn mutant_bin() -> PathBuf {
     let named = process_environment().find(|(name, _)| name == "SAYSO_TEST_MUTANT_BIN");
@@ -52,7 +55,14 @@ async fn verdict_on(mutant: &'static str) -> Verdict {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_build_that_answers_before_it_commits_is_convicted_of_lost_writes() {
-    let verdict = verdict_on("ack-before-commit").await;
+    // On a busy machine nothing may be between its answer and its commit when the
+    // server dies: then once more.
+    let mut verdict = verdict_on("ack-before-commit").await;
+    for _ in 0..STORMS_MORE {
+        if verdict.lost_writes == 0 {
+            verdict = verdict_on("ack-before-commit").await;
+        }
+    }
 
     assert!(verdict.lost_writes > 0, "{verdict:#?}");
 }
